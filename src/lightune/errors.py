@@ -1,0 +1,40 @@
+"""The exceptions that lightune raises.
+
+    LightuneError                 anything lightune can explain; exit code 1
+    ├── InputError                the user's input or usage is at fault; exit code 2
+    │   ├── ConfigError           options that are wrong, or do not go together
+    │   ├── DataError             a data set that is absent, unreadable or unfit
+    │   └── ModelError            a model or artefact that is absent, unreadable or unfit
+    └── RunError                  a run that failed while it worked (training diverged, a reload differs)
+
+Every message says what was expected, what was seen and what to do, in one or two sentences, and is fit to be shown
+to a user as it stands.
+"""
+
+
+class LightuneError(Exception):
+    """Anything lightune can explain. `exit_code` is what the command line leaves with."""
+
+    exit_code = 1
+
+
+class InputError(LightuneError):
+    """The user's input or usage is at fault; nothing was written."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """Options that are wrong by themselves or do not go together."""
+
+
+class DataError(InputError):
+    """A data set that is absent, unreadable or unfit for the task."""
+
+
+class ModelError(InputError):
+    """A model or artefact that is absent, unreadable or unfit for the task."""
+
+
+class RunError(LightuneError):
+    """A run that failed while it worked."""
