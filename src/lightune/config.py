@@ -90,7 +90,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """A whole study. `seed` is the first seed of the arms, `seeds` how many of them each trained arm is repeated with."""
+    """A whole study. `seed` is the arms' first seed, `seeds` with how many of them each trained arm is repeated."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)

@@ -1,0 +1,7 @@
+"""`python -m lightune`."""
+
+import sys
+
+from lightune.cli.main import main
+
+sys.exit(main())

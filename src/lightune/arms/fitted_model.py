@@ -1,0 +1,95 @@
+"""A fitted arm that is a transformers model: how it answers, and what goes into its manifest."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from lightune.arms.base import ArmContext, FitFacts, Predicted
+from lightune.artifacts import FORMAT, BaseModel, Manifest
+from lightune.compute import Encoder, logits_of, softmax
+from lightune.models import Classifier, find_model, load_classifier, resolve_max_length, weights_digest
+from lightune.runtime import move
+from lightune.training import TokenRows, predict
+from lightune.version import VERSION
+
+
+class FittedModel(ABC):
+    """Answers by the Trainer's prediction loop. Subclasses save themselves."""
+
+    def __init__(
+        self,
+        context: ArmContext,
+        base: Classifier,
+        model: nn.Module,
+        encoder: Encoder,
+        facts: FitFacts,
+        seeds: tuple[int, ...],
+    ) -> None:
+        self.context = context
+        self.base = base
+        self.model = model
+        self.encoder = encoder
+        self.facts = facts
+        self.seeds = seeds
+
+    def predict_each(self, texts: Sequence[str]) -> Predicted:
+        """Answer for `texts`: tokenise, predict with the Trainer, probabilities [seeds, texts, labels]."""
+        start = time.perf_counter()
+        encoded = self.encoder.encode(texts)
+        rows = TokenRows(encoded, np.zeros(len(encoded), dtype=np.int64))
+        logits = predict(self.model, rows, self.pad_id, self.context.scratch, self.context.progress)
+        each = logits.transpose(1, 0, 2) if logits.ndim == 3 else logits[None]
+        seconds = time.perf_counter() - start
+        return Predicted(softmax(each), int(encoded.lengths.sum()), seconds, int(encoded.cut.sum()))
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Logits [texts, labels] of the first seed."""
+        logits = logits_of(self.model, self.encoder.encode(texts), self.pad_id)
+        return logits[:, 0] if logits.ndim == 3 else logits
+
+    @abstractmethod
+    def save(self, folder: Path) -> str:
+        """Save the first seed's artefact and return its stock route."""
+
+    @property
+    def pad_id(self) -> int:
+        """The padding token's id."""
+        return int(self.base.tokenizer.pad_token_id)
+
+    def manifest(self, arm: str, kind: str, **extra: Any) -> Manifest:
+        """Make the manifest of the first seed's artefact."""
+        source = self.base.source
+        return Manifest(
+            format=FORMAT,
+            lightune=VERSION,
+            arm=arm,
+            kind=kind,
+            base=BaseModel(source.name, source.location, weights_digest(source)),
+            label_names=self.base.label_names,
+            positive_label=self.context.positive_label,
+            max_length=self.encoder.max_length,
+            truncate=self.encoder.truncate,
+            seed=self.seeds[0],
+            train_size=self.context.train_size,
+            data_fingerprint=self.context.data_fingerprint,
+            **extra,
+        )
+
+
+def load_base(context: ArmContext) -> tuple[Classifier, Encoder]:
+    """Load the study's base model for its labels, on the device, with the encoder for its cut."""
+    asked = context.config.model
+    base = load_classifier(find_model(asked.source), context.label_names, context.seed)
+    move(base.model)
+    encoder = Encoder(
+        base.tokenizer, resolve_max_length(asked.max_length, base.source.config, base.tokenizer), asked.truncate
+    )
+    return base, encoder

@@ -1,0 +1,22 @@
+"""What lies on disk and can be loaded again."""
+
+from lightune.artifacts.loading import Artifact, is_artifact, load_artifact
+from lightune.artifacts.manifest import FORMAT, BaseModel, Manifest, read_manifest
+from lightune.artifacts.predictions import read_predictions, write_predictions
+from lightune.artifacts.saving import HEAD_FILE, folder_bytes, save_adapter_artifact, save_base_artifact
+
+__all__ = [
+    "FORMAT",
+    "HEAD_FILE",
+    "Artifact",
+    "BaseModel",
+    "Manifest",
+    "folder_bytes",
+    "is_artifact",
+    "load_artifact",
+    "read_manifest",
+    "read_predictions",
+    "save_adapter_artifact",
+    "save_base_artifact",
+    "write_predictions",
+]

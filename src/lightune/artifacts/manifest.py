@@ -1,0 +1,67 @@
+"""`lightune.json`: what an artefact's folder needs besides weights to give the same answers again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightune.errors import ModelError
+from lightune.records import dumps, from_json
+
+MANIFEST = "lightune.json"
+FORMAT = 1
+KINDS = ("adapter", "base")
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """The base model. name: as the user gave it. location: where it is loaded from here. digest: SHA-256 of a local
+    weight file."""
+
+    name: str
+    location: str
+    digest: str | None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What lies in an artefact's folder.
+
+    kind: `adapter` (peft's files beside this one) or `base` (the base model as it is). head: a file with the head's
+    drawn tensors, for a base whose checkpoint has none. The rest says how texts become tokens and logits labels.
+    """
+
+    format: int
+    lightune: str
+    arm: str
+    kind: str
+    base: BaseModel
+    label_names: tuple[str, ...]
+    positive_label: str | None
+    max_length: int
+    truncate: str
+    seed: int
+    train_size: int
+    data_fingerprint: str
+    head: str | None = None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest` into `folder`."""
+    (folder / MANIFEST).write_text(dumps(manifest), encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest in `folder`. Raises ModelError when it is damaged or of another format."""
+    path = folder / MANIFEST
+    try:
+        manifest = from_json(Manifest, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: it is damaged ({error}). Make the artefact again.") from error
+    if manifest.format != FORMAT or manifest.kind not in KINDS:
+        raise ModelError(
+            f"{path}: format {FORMAT} is expected, got format {manifest.format}, kind {manifest.kind!r}. Another "
+            "version of lightune made it; use that one."
+        )
+    return manifest

@@ -1,0 +1,64 @@
+"""Saving what an arm made, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import nn
+
+from lightune.artifacts.card import render_card
+from lightune.artifacts.manifest import Manifest, write_manifest
+from lightune.methods import save_adapter
+
+HEAD_FILE = "head.safetensors"
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside `folder` to write into; it takes `folder`'s place when all went well."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def save_adapter_artifact(folder: Path, model: nn.Module, tokenizer: Any, manifest: Manifest) -> None:
+    """Save a trained adapter with its head, tokenizer, manifest and model card."""
+    with whole_folder(folder) as scratch:
+        save_adapter(model, scratch, manifest.base.location)
+        tokenizer.save_pretrained(str(scratch))
+        _finish(scratch, manifest)
+
+
+def save_base_artifact(
+    folder: Path, model: nn.Module, drawn: tuple[str, ...], tokenizer: Any, manifest: Manifest
+) -> None:
+    """Save a base as it is: its tokenizer, and the parameters that were drawn because its checkpoint lacks them."""
+    with whole_folder(folder) as scratch:
+        if drawn:
+            save_file({name: model.get_parameter(name).detach().contiguous() for name in drawn}, scratch / HEAD_FILE)
+        tokenizer.save_pretrained(str(scratch))
+        _finish(scratch, manifest)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the size of all files below `folder`."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _finish(folder: Path, manifest: Manifest) -> None:
+    (folder / "README.md").write_text(render_card(manifest), encoding="utf-8")
+    write_manifest(folder, manifest)

@@ -1,0 +1,80 @@
+"""`lightune`: the verbs put together, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+from click.exceptions import Abort, ClickException, Exit
+
+from lightune.cli import inspect, predict, report, study
+from lightune.cli.signals import Terminated, terminable
+from lightune.errors import LightuneError
+from lightune.version import VERSION
+
+INTERRUPTED, TERMINATED = 130, 143
+
+app = typer.Typer(
+    name="lightune",
+    help="Is fine-tuning a pre-trained model worth it on your texts, with which method, at what cost?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("study")(study.study)
+app.command("predict")(predict.predict)
+app.command("inspect")(inspect.inspect)
+app.command("report")(report.report)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"lightune {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Is fine-tuning a pre-trained model worth it on your texts, with which method, at what cost?"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 a fault of the program or a failed arm, 2 the user's
+    input, 130 interrupted, 143 terminated. `--debug`, anywhere, shows tracebacks."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    try:
+        with terminable():
+            code = app([word for word in arguments if word != "--debug"], standalone_mode=False)
+    except Exit as leave:
+        return leave.exit_code
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except LightuneError as error:
+        return _say(str(error), error.exit_code, debug)
+    except (KeyboardInterrupt, Abort):
+        return _say("Interrupted. The same command goes on from what is done.", INTERRUPTED, debug=False)
+    except Terminated:
+        return _say("Terminated. The same command goes on from what is done.", TERMINATED, debug=False)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1, debug)
+    except Exception as error:
+        return _say(f"{type(error).__name__}: {error} (a fault of lightune; --debug shows where)", 1, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"lightune: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,199 @@
+"""What a study looks like while it runs and when it is done: for people, for machines, for nobody."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from lightune.cli.output import console, print_json, progress_console, seconds
+from lightune.records import Cost, Metric, StudyResult, to_json
+
+if TYPE_CHECKING:
+    from lightune.study import Event
+
+PHASES = {"train": "training", "predict": "measuring", "save": "saving and reloading"}
+
+
+class QuietView:
+    """Says nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def on_event(self, event: Event) -> None:
+        """Hear what happens."""
+
+    def show(self, result: StudyResult, out: Path) -> None:
+        """Show what came of it."""
+
+
+class JsonView(QuietView):
+    """Each event as a line of JSON, the results last."""
+
+    def on_event(self, event: Event) -> None:
+        """Print it."""
+        line: dict[str, object] = {"event": event.kind}
+        if event.run is not None:
+            line["run"] = to_json(event.run)
+        if event.kind == "progress":
+            line |= {"phase": event.phase, "done": event.done, "total": event.total, **to_json(event.facts or {})}
+        if event.splits is not None:
+            line["data"] = to_json(event.splits.facts)
+        if event.record is not None:
+            line |= {"reason": event.record.reason, "cost": to_json(event.record.cost)}
+        print_json(line)
+
+    def show(self, result: StudyResult, out: Path) -> None:
+        """Print the results."""
+        print_json({"event": "result", "out": str(out), "result": to_json(result)})
+
+
+class TerminalView(QuietView):
+    """A bar with the time left for each run, and a table at the end."""
+
+    def __init__(self) -> None:
+        self.bars = Progress(
+            TextColumn("{task.description:<34}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[facts]}"),
+            console=progress_console(),
+            transient=True,
+        )
+        self.task: TaskID | None = None
+        self.phase = ""
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        self.task = self.bars.add_task("reading the data", total=None, facts="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Move the bar."""
+        if event.kind == "data" and event.splits is not None:
+            self._say(_data_line(event))
+        elif event.kind == "start" and event.run is not None:
+            self._bar(f"{event.run.arm} (seed {event.run.seed}): loading", None)
+        elif event.kind == "progress" and event.run is not None:
+            self._progress(event)
+        elif event.kind == "kept" and event.run is not None:
+            self._say(f"{event.run.arm} (seed {event.run.seed}): done before, kept")
+        elif event.kind in ("done", "failed"):
+            self._say(_run_line(event))
+            self._bar("evaluating", None)
+
+    def show(self, result: StudyResult, out: Path) -> None:
+        """Print the arms, the comparisons and where everything lies."""
+        target = console()
+        target.print(arms_table(result))
+        for one in result.comparisons:
+            delta = one.delta_accuracy
+            target.print(
+                f"{one.a} - {one.b}: accuracy {_points(delta)} points, {one.wins:,} rows won and {one.losses:,} lost, "
+                f"McNemar p {_p(one.p_value)} (seed {one.seed})"
+            )
+        for arm in result.arms:
+            if arm.status != "done":
+                target.print(f"{arm.name} failed: {arm.reason}", markup=False)
+        target.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
+
+    def _progress(self, event: Event) -> None:
+        assert event.run is not None
+        if event.phase != self.phase:
+            name = PHASES.get(event.phase, event.phase)
+            self._bar(f"{event.run.arm} (seed {event.run.seed}): {name}", event.total)
+            self.phase = event.phase
+        facts = event.facts or {}
+        shown = [f"{label} {facts[name]:.3f}" for name, label in SHOWN_FACTS.items() if name in facts]
+        assert self.task is not None
+        self.bars.update(self.task, completed=event.done, total=event.total)
+        if shown:
+            self.bars.update(self.task, facts=", ".join(shown))
+
+    def _bar(self, description: str, total: int | None) -> None:
+        """Start a new bar in the old one's place, so that its clock counts this phase alone."""
+        if self.task is not None:
+            self.bars.remove_task(self.task)
+        self.task = self.bars.add_task(description, total=total, facts="")
+        self.phase = ""
+
+    def _say(self, line: str) -> None:
+        self.bars.console.print(line, markup=False, soft_wrap=True)
+
+
+SHOWN_FACTS = {"loss": "loss", "eval_accuracy": "validation accuracy", "eval_loss": "validation loss"}
+
+
+def arms_table(result: StudyResult) -> Table:
+    """The arms with their figures and what they cost."""
+    test = result.data.splits["test"].rows
+    table = Table(title=f"{test:,} test rows, 95 % intervals", title_justify="left", pad_edge=False)
+    table.add_column("arm", no_wrap=True)
+    for name in ("accuracy", "F1", "trained parameters", "fit", "predict", "peak memory"):
+        table.add_column(name, justify="right")
+    for arm in result.arms:
+        metrics, cost = arm.metrics, arm.cost
+        if cost is None:
+            table.add_row(arm.name, "failed", *[""] * 5)
+            continue
+        table.add_row(arm.name, _percent(metrics["accuracy"]), _percent(metrics["f1"]), *_cost_cells(cost))
+    return table
+
+
+def _cost_cells(cost: Cost) -> list[str]:
+    return [
+        f"{cost.trainable_parameters:,}",
+        seconds(cost.fit_seconds),
+        seconds(cost.predict_seconds),
+        f"{cost.peak_memory_bytes / 2**20:,.0f} MiB",
+    ]
+
+
+def _data_line(event: Event) -> str:
+    assert event.splits is not None
+    facts = event.splits.facts
+    rows = ", ".join(f"{name} {split.rows:,}" for name, split in facts.splits.items())
+    return f"data: {facts.source} ({rows} rows; labels {', '.join(facts.label_names)})"
+
+
+def _run_line(event: Event) -> str:
+    assert event.run is not None
+    record = event.record
+    if record is None or record.cost is None:
+        return f"{event.run.arm} (seed {event.run.seed}): failed: {record.reason if record else ''}"
+    return (
+        f"{event.run.arm} (seed {event.run.seed}): done, fit {seconds(record.cost.fit_seconds)}, "
+        f"predict {seconds(record.cost.predict_seconds)}"
+    )
+
+
+def _percent(metric: Metric) -> str:
+    if math.isnan(metric.value):
+        return "-"
+    return f"{100 * metric.value:.1f} % ({100 * metric.low:.1f} to {100 * metric.high:.1f})"
+
+
+def _points(metric: Metric) -> str:
+    return f"{100 * metric.value:+.1f} ({100 * metric.low:+.1f} to {100 * metric.high:+.1f})"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.2g}"

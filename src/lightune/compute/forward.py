@@ -1,0 +1,43 @@
+"""Forward passes without gradients over encoded texts, in the order they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lightune.compute.batching import collate, length_batches
+from lightune.compute.encoding import Encoded
+
+
+def logits_of(
+    model: nn.Module, encoded: Encoded, pad_id: int, on_rows: Callable[[int], None] | None = None
+) -> NDArray[np.float64]:
+    """Return the logits [n, labels] of `encoded`, rows in their order. `on_rows` hears of each batch's rows when done.
+
+    The model is used in evaluation mode; on a GPU under bfloat16 autocast where it has it.
+    """
+    device = next(model.parameters()).device
+    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    model.eval()
+    found: NDArray[np.float64] | None = None
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+        for batch in length_batches(encoded.lengths):
+            inputs = collate([encoded.ids[row] for row in batch], pad_id)
+            logits = model(**{name: tensor.to(device) for name, tensor in inputs.items()}).logits
+            values = logits.double().cpu().numpy()
+            if found is None:
+                found = np.empty((len(encoded), *values.shape[1:]), dtype=np.float64)
+            found[batch] = values
+            if on_rows is not None:
+                on_rows(len(batch))
+    return np.empty((0, 0)) if found is None else found
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn logits [..., labels] into probabilities that sum to one."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

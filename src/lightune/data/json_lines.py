@@ -1,0 +1,114 @@
+"""JSON Lines (an object a line) and JSON arrays of objects, exact: numbers keep the digits that stand in the file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lightune.data.tables import BOOLEAN, NESTED, NUMBER, TEXT, Part, Table
+from lightune.errors import DataError
+
+
+class _Number(str):
+    """A number as it is written: 1.10 stays 1.10, and 1 is not 1.0."""
+
+    __slots__ = ()
+
+
+class _Doubled(ValueError):
+    """A key that stands twice in one object."""
+
+
+def read_json_lines(path: str, data: bytes) -> Table:
+    """Read UTF-8 bytes, one object a line; blank lines are skipped. A key that a row lacks, and null, is None.
+
+    Raises DataError naming the file and the line.
+    """
+    lines, rows = [], []
+    for number, line in enumerate(data.split(b"\n"), start=1):  # not splitlines(): U+2028 may stand in a text
+        if line.strip():
+            lines.append(number)
+            rows.append(_parsed(f"{path}, line {number}", line.decode()))
+    return _table(path, rows, tuple(lines))
+
+
+def read_json(path: str, data: bytes) -> Table:
+    """Read one array of objects, or an object a line. Raises DataError naming the file and the line or row."""
+    if not data.lstrip().startswith(b"["):
+        return read_json_lines(path, data)
+    rows = _parsed(path, data.decode())
+    return _table(path, rows, None)
+
+
+def _parsed(place: str, text: str) -> Any:
+    try:
+        return json.loads(
+            text, parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_object
+        )
+    except _Doubled as error:
+        raise DataError(f"{place}: the key {error} stands twice in one object.") from error
+    except ValueError as error:
+        raise DataError(f'{place}: an object such as {{"text": "…"}} is expected; this is no JSON: {error}.') from error
+    except RecursionError as error:
+        raise DataError(f"{place}: the JSON is nested too deep to be read.") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Doubled(repr(next(name for name in names if names.count(name) > 1)))
+    return made
+
+
+def _table(path: str, rows: list[Any], lines: tuple[int, ...] | None) -> Table:
+    part = Part(path, len(rows), lines)
+    for index, row in enumerate(rows):
+        if not isinstance(row, dict):
+            place = Table({}, {}, (part,)).where(index)
+            raise DataError(f'{place}: an object such as {{"text": "…"}} is expected, got {_kind(row)}.')
+    if not rows:
+        raise DataError(f"{path} has no rows: an object a line is expected.")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        if not _is_unicode(name):
+            raise DataError(f"{path} has a key that is not valid Unicode: {name!r}. Give it another name.")
+    values = {name: [row.get(name) for row in rows] for name in names}
+    kinds = {name: _column_kind(column) for name, column in values.items()}
+    columns = {name: tuple(_text(value) for value in column) for name, column in values.items()}
+    return Table(columns, kinds, (part,))
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, _Number):
+        return NUMBER
+    if isinstance(value, str):
+        return TEXT
+    return BOOLEAN if isinstance(value, bool) else "null" if value is None else NESTED
+
+
+def _column_kind(column: list[Any]) -> str:
+    kinds = {_kind(value) for value in column if value is not None}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return NESTED if NESTED in kinds else TEXT
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value) if isinstance(value, str) else _written(value)
+
+
+def _written(value: Any) -> str:
+    """JSON text of a value, with numbers as they were written."""
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(name, ensure_ascii=False)}: {_written(item)}" for name, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,93 @@
+"""Parquet, exact: strings as they are, other values as Python writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lightune.data.tables import BINARY, BOOLEAN, NESTED, NUMBER, TEXT, Part, Table, listing
+from lightune.errors import DataError
+
+
+def read_parquet(path: str, data: bytes) -> Table:
+    """Read a Parquet file's bytes. Binary columns are named, their values are not kept.
+
+    Names of ClassLabel columns come from the schema's "huggingface" metadata. Raises DataError naming the file.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {str(error).rstrip('.')}.") from error
+    names = table.schema.names
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise DataError(f"{path} has more than one column named {listing(doubled)}: give each its own name.")
+    if table.num_rows == 0:
+        raise DataError(f"{path} has columns ({listing(names)}) but no rows.")
+    kinds = {name: _kind(table.schema.field(name).type) for name in names}
+    columns = {name: _values(path, name, table.column(name), kinds[name]) for name in names}
+    return Table(columns, kinds, (Part(path, table.num_rows),), class_names(_declared(table.schema)))
+
+
+def class_names(features: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the ClassLabel columns among a data set's features, as `datasets` writes them in Parquet."""
+    found = {}
+    for name, feature in features.items():
+        names = feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
+        if isinstance(names, list):
+            found[name] = tuple(str(label) for label in names)
+    return found
+
+
+def _declared(schema: pa.Schema) -> dict[str, Any]:
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        return _kind(kind.value_type)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return TEXT
+    if pa.types.is_boolean(kind):
+        return BOOLEAN
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return NUMBER
+    if pa.types.is_nested(kind):
+        return NESTED
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return BINARY
+    return BINARY if pa.types.is_binary_view(kind) else TEXT
+
+
+def _values(path: str, name: str, column: pa.ChunkedArray, kind: str) -> tuple[str | None, ...]:
+    if kind == BINARY:
+        return (None,) * len(column)
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError as error:
+        row = next(row for row in range(len(column)) if not _decodes(column[row]))
+        raise DataError(f"{path}, row {row + 1}: column {name!r} is not UTF-8. Write the file again.") from error
+    if kind == TEXT:
+        return tuple(None if value is None else str(value) for value in values)
+    if kind == NESTED:
+        return tuple(None if v is None else json.dumps(v, ensure_ascii=False, default=str) for v in values)
+    # A float32 0.1 is 0.1, not the 0.10000000149011612 that it becomes as a Python float.
+    narrow = {"halffloat": np.float16, "float": np.float32}.get(str(column.type), lambda value: value)
+    return tuple(None if value is None else str(narrow(value)) for value in values)
+
+
+def _decodes(value: pa.Scalar) -> bool:
+    try:
+        value.as_py()
+    except UnicodeDecodeError:
+        return False
+    return True

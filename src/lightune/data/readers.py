@@ -1,0 +1,89 @@
+"""A file's name and bytes -> Table: which reader, and what is refused before one is tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightune.data.delimited import read_delimited
+from lightune.data.json_lines import read_json, read_json_lines
+from lightune.data.parquet import read_parquet
+from lightune.data.tables import Table
+from lightune.errors import DataError
+
+EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".7z")
+_PARQUET_MAGIC = b"PAR1"
+_MAGIC = {
+    _PARQUET_MAGIC: "Parquet: give it the ending .parquet",
+    b"PK\x03\x04": "a zip or Excel file: unpack it, or save the sheet as CSV",
+    b"\x1f\x8b": "gzip: unpack it first",
+    b"BZh": "bzip2: unpack it first",
+    b"\xfd7zXZ": "xz: unpack it first",
+    b"\x28\xb5\x2f\xfd": "zstd: unpack it first",
+}
+
+
+def read_table(path: str | Path) -> Table:
+    """Read a CSV, TSV, JSON Lines, JSON or Parquet file with a header; the ending says which it is.
+
+    Values are never altered: "001", "NA" and " 1" stay what they are. Raises DataError, naming the line where there
+    is one, when the file is absent, not of a known kind, not UTF-8, or not exactly readable.
+    """
+    file = Path(path).expanduser()
+    check_extension(file)
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return read_bytes(str(path), data)
+
+
+def read_bytes(path: str, data: bytes) -> Table:
+    """Read what `read_table` reads, from memory. `path` gives the ending, and is what messages name."""
+    suffix = Path(path).suffix.lower()
+    if not data.strip():
+        raise DataError(f"{path} is empty: rows with a text and a label are expected.")
+    if suffix == ".parquet":
+        return read_parquet(path, data)
+    for magic, what in _MAGIC.items():
+        if data.startswith(magic):
+            raise DataError(f"{path} is named {suffix} but holds {what}.")
+    data = _utf8(path, data)
+    if suffix in (".csv", ".tsv"):
+        return read_delimited(path, data, "," if suffix == ".csv" else "\t")
+    return read_json(path, data) if suffix == ".json" else read_json_lines(path, data)
+
+
+def check_extension(path: Path) -> None:
+    """Raise DataError when the ending is not one that can be read."""
+    suffix = path.suffix.lower()
+    if suffix in COMPRESSED:
+        raise DataError(f"{path.name} is compressed, which is not supported: unpack it first.")
+    if suffix not in EXTENSIONS:
+        seen = f"ends in {suffix!r}" if suffix else "has no ending"
+        raise DataError(f"{path.name} {seen}: a file that ends in {', '.join(EXTENSIONS)} is expected.")
+
+
+def _utf8(path: str, data: bytes) -> bytes:
+    """Check that the bytes are UTF-8 text; the byte order mark is left out."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path} is UTF-16, UTF-8 is expected: save it again as UTF-8.")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = _line(data, error.start)
+        raise DataError(
+            f"{path}, line {line}: byte 0x{data[error.start]:02X} is not UTF-8, perhaps Latin-1 or Windows-1252. "
+            "Save the file again as UTF-8."
+        ) from error
+    if b"\x00" in data:
+        raise DataError(f"{path}, line {_line(data, data.index(0))}: a NUL byte stands there; text is expected.")
+    return data
+
+
+def _line(data: bytes, position: int) -> int:
+    before = data[:position]
+    return 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")

@@ -1,0 +1,17 @@
+"""From a saved artefact to labels for new texts."""
+
+from lightune.inference.classifier import Answer, TextClassifier, answer, load_classifier_folder
+from lightune.inference.files import predict_file
+from lightune.inference.finding import arms_of, baseline_of, find_artifact, load
+
+__all__ = [
+    "Answer",
+    "TextClassifier",
+    "answer",
+    "arms_of",
+    "baseline_of",
+    "find_artifact",
+    "load",
+    "load_classifier_folder",
+    "predict_file",
+]

@@ -1,0 +1,69 @@
+"""Which artefact `DIR` means: an arm's folder, or one arm of a study's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightune.artifacts import is_artifact, read_manifest
+from lightune.errors import ConfigError, ModelError
+from lightune.inference.classifier import TextClassifier, load_classifier_folder
+
+DEFAULT_ARM = "lora"
+
+
+def load(folder: str | Path, arm: str | None = None) -> TextClassifier:
+    """Load a study's arm, an arm's folder, a stock peft adapter or a stock transformers classifier.
+
+    arm: in a study the arm that is meant; without it `lora`, else the only trained arm. Raises InputError.
+    """
+    return load_classifier_folder(find_artifact(folder, arm))
+
+
+def find_artifact(folder: str | Path, arm: str | None = None) -> Path:
+    """Return the artefact's folder that `folder` and `arm` mean. Raises InputError."""
+    path = Path(folder)
+    if not path.is_dir():
+        what = "it is a file" if path.exists() else "it does not exist"
+        raise ModelError(f"{folder}: a study's or an arm's folder is expected, but {what}.")
+    if is_artifact(path):
+        if arm is not None and arm != _arm_of(path):
+            raise ConfigError(f"--arm {arm}: {folder} is a single arm's folder; leave --arm out, or name the study.")
+        return path
+    arms = arms_of(path)
+    if not arms:
+        raise ModelError(f"{folder}: neither a study with saved arms nor an arm's folder. Give what --out was.")
+    return path / "arms" / _choose(folder, arms, arm)
+
+
+def arms_of(study: Path) -> list[str]:
+    """Names of the arms that a study has saved, sorted."""
+    folder = study / "arms"
+    return sorted(path.name for path in folder.iterdir() if is_artifact(path)) if folder.is_dir() else []
+
+
+def baseline_of(artifact: Path) -> Path:
+    """Return the folder of the `pretrained` arm of the study that `artifact` belongs to. Raises ModelError."""
+    baseline = artifact.parent / "pretrained"
+    if artifact.parent.name != "arms" or not is_artifact(baseline):
+        raise ModelError(
+            f"--baseline: the arm `pretrained` is expected beside {artifact.name}, but the study has not saved it. Run "
+            "the study again with --arms pretrained added."
+        )
+    return baseline
+
+
+def _choose(folder: str | Path, arms: list[str], arm: str | None) -> str:
+    if arm is not None:
+        if arm not in arms:
+            raise ConfigError(f"--arm {arm}: {folder} has {', '.join(arms)}.")
+        return arm
+    if DEFAULT_ARM in arms:
+        return DEFAULT_ARM
+    trained = [name for name in arms if name != "pretrained"]
+    if len(trained) == 1:
+        return trained[0]
+    raise ConfigError(f"{folder} has several arms and no default among them; name one with --arm: {', '.join(arms)}.")
+
+
+def _arm_of(folder: Path) -> str | None:
+    return read_manifest(folder).arm if (folder / "lightune.json").exists() else None

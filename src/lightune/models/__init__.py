@@ -1,0 +1,26 @@
+"""The one door to transformers' models: found, loaded, given a head and a pooling that can be trusted."""
+
+from lightune.models.heads import checkpoint_labels, draw_head, head_modules
+from lightune.models.limits import resolve_max_length
+from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
+from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
+from lightune.models.speedups import drop_frozen_dropout
+from lightune.models.tokenizers import load_tokenizer
+
+__all__ = [
+    "Classifier",
+    "Head",
+    "ModelSource",
+    "checkpoint_labels",
+    "draw_head",
+    "drop_frozen_dropout",
+    "embedded_folder",
+    "embedding_shape",
+    "find_model",
+    "head_modules",
+    "load_classifier",
+    "load_tokenizer",
+    "quiet_transformers",
+    "resolve_max_length",
+    "weights_digest",
+]

@@ -1,0 +1,140 @@
+"""The one door to `from_pretrained`: a sequence classifier for these labels, ready to be measured or trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from lightune.errors import ModelError
+from lightune.models.heads import checkpoint_labels, draw_head, head_modules, match_labels, reorder_head
+from lightune.models.pooling import pool_by_mask
+from lightune.models.sources import ModelSource, quiet_transformers
+from lightune.models.speedups import fuse_gelu
+from lightune.models.tokenizers import load_tokenizer
+
+BACKBONE_SEED = 0
+
+
+@dataclass(frozen=True)
+class Head:
+    """How a classifier's head came about.
+
+    trained: it comes from the checkpoint and fits the labels. modules: the head's modules, to be trained and saved.
+    drawn: the names of the parameters that were drawn at random. note: a sentence for the report.
+    """
+
+    trained: bool
+    modules: tuple[str, ...]
+    drawn: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded model with its tokenizer. The model is in evaluation mode, in float32, on the CPU."""
+
+    model: PreTrainedModel
+    tokenizer: Any
+    source: ModelSource
+    label_names: tuple[str, ...]
+    head: Head
+
+
+def load_classifier(source: ModelSource, label_names: Sequence[str], seed: int) -> Classifier:
+    """Load `source` as a classifier of `label_names`; what the checkpoint lacks is drawn from `seed`.
+
+    Weights are float32 whatever the file's type, the padding id is set, labels stand by name in the configuration,
+    pooling goes by the mask, and no remote code runs. Raises ModelError.
+    """
+    tokenizer = load_tokenizer(source)
+    order = match_labels(checkpoint_labels(source.config), label_names)
+    with torch.random.fork_rng():
+        # Where a folder holds no weights at all, the backbone must be the same for every arm and seed.
+        torch.manual_seed(BACKBONE_SEED)
+        model, absent = _load(source, len(label_names))
+    note = _settle_head(model, source, absent, order, label_names)
+    if absent:
+        draw_head(model, absent, seed)
+    names = dict(enumerate(label_names))
+    model.config.id2label, model.config.label2id = names, {name: index for index, name in names.items()}
+    model.config.pad_token_id = tokenizer.pad_token_id
+    _check_vocabulary(model, tokenizer, source)
+    fuse_gelu(model)
+    pool_by_mask(model)
+    model.eval()
+    head = Head(not absent, head_modules(model, absent), absent, note)
+    return Classifier(model, tokenizer, source, tuple(label_names), head)
+
+
+def _load(source: ModelSource, labels: int) -> tuple[PreTrainedModel, tuple[str, ...]]:
+    """Return the model in float32 and the names of the parameters that the checkpoint lacks."""
+    with quiet_transformers():
+        if source.untrained:
+            config = type(source.config).from_dict({**source.config.to_dict(), "num_labels": labels})
+            model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+            return model, _outside_backbone(model)
+        try:
+            model, info = AutoModelForSequenceClassification.from_pretrained(
+                source.location,
+                num_labels=labels,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(f"--model {source.name}: its weights could not be loaded ({reason}).") from error
+    mismatched = {item[0] if isinstance(item, tuple) else item for item in info["mismatched_keys"]}
+    return model, tuple(sorted({*info["missing_keys"], *mismatched}))
+
+
+def _settle_head(
+    model: PreTrainedModel,
+    source: ModelSource,
+    absent: tuple[str, ...],
+    order: list[int] | None,
+    label_names: Sequence[str],
+) -> str:
+    """Fit the checkpoint's own head to the label names, and say in a sentence what the head is."""
+    theirs = checkpoint_labels(source.config)
+    if source.untrained:
+        return "The model's folder holds no weights; all of them are untrained, drawn at random."
+    if absent:
+        return "The checkpoint has no head for these labels; its head is untrained."
+    if order is None:
+        raise ModelError(
+            f"--model {source.name}: its trained head answers {', '.join(theirs)}, the data's labels are "
+            f"{', '.join(label_names)}, and they cannot be matched by name. Rename the data's labels to the model's."
+        )
+    if order != list(range(len(order))):
+        reorder_head(model, order)
+    if all(name.casefold().startswith("label_") for name in theirs):
+        return f"The checkpoint's own head is used; its labels have no names and are taken in order ({theirs[0]}, …)."
+    return "The checkpoint's own trained head is used."
+
+
+def embedding_shape(model: PreTrainedModel) -> tuple[int, int]:
+    """Tokens that the model's input embedding knows, and the width of its states."""
+    rows, width = cast(Tensor, model.get_input_embeddings().weight).shape
+    return int(rows), int(width)
+
+
+def _outside_backbone(model: PreTrainedModel) -> tuple[str, ...]:
+    prefix = f"{model.base_model_prefix}."
+    return tuple(name for name, _ in model.named_parameters() if not name.startswith(prefix))
+
+
+def _check_vocabulary(model: PreTrainedModel, tokenizer: Any, source: ModelSource) -> None:
+    rows = embedding_shape(model)[0]
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"--model {source.name}: its tokenizer knows {len(tokenizer)} tokens and its embedding only {rows}; "
+            "they do not belong together."
+        )

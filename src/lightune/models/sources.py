@@ -1,0 +1,132 @@
+"""Which model is meant: the embedded one, a local folder or a hub id; and what its configuration says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightune.config import EMBEDDED
+from lightune.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that can be loaded. name: as the user gave it. location: a local folder, or a hub id.
+
+    untrained: a local folder with a configuration and no weights; its weights are drawn from the seed.
+    """
+
+    name: str
+    location: str
+    config: PreTrainedConfig
+    untrained: bool
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies in a folder here."""
+        return Path(self.location).is_dir()
+
+
+def embedded_folder() -> Path:
+    """Return the folder of the model inside the package."""
+    return Path(str(resources.files("lightune.models") / "embedded"))
+
+
+def find_model(source: str) -> ModelSource:
+    """Find `source` and read its configuration (no weights).
+
+    Raises ModelError when there is no such model, the hub is out of reach, or the model is no kind that transformers
+    can classify sequences with.
+    """
+    location = str(embedded_folder()) if source == EMBEDDED else source
+    folder = Path(location)
+    if folder.exists() or _looks_like_path(source):
+        _check_folder(source, folder)
+        location = str(folder.resolve())
+    config = _read_config(source, location)
+    _check_kind(source, config)
+    untrained = folder.is_dir() and not any((folder / name).exists() for name in WEIGHT_FILES)
+    return ModelSource(source, location, config, untrained)
+
+
+def weights_digest(source: ModelSource) -> str | None:
+    """SHA-256 of a local model's weight file, its configuration where it has none; None for a hub id."""
+    if not source.is_local:
+        return None
+    folder = Path(source.location)
+    present = [folder / name for name in (*WEIGHT_FILES, "config.json") if (folder / name).exists()]
+    with present[0].open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers from writing load reports and progress bars to the terminal, and put its settings back."""
+    from transformers.utils import logging
+
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _looks_like_path(source: str) -> bool:
+    return source.startswith((".", "/", "~")) or source.count("/") > 1 or "\\" in source
+
+
+def _check_folder(source: str, folder: Path) -> None:
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise ModelError(f"--model {source}: a model's folder is expected, but it {what}.")
+    if not (folder / "config.json").exists():
+        hint = " It holds an adapter: name its base model here." if (folder / "adapter_config.json").exists() else ""
+        raise ModelError(f"--model {source}: the folder has no config.json, so it holds no transformers model.{hint}")
+    pickles = sorted(path.name for path in folder.glob("*.bin"))
+    if pickles and not any((folder / name).exists() for name in WEIGHT_FILES):
+        raise ModelError(
+            f"--model {source}: the weights are a pickle ({pickles[0]}), which can run code when loaded; save the "
+            "model as safetensors first."
+        )
+
+
+def _read_config(source: str, location: str) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        with quiet_transformers():
+            return AutoConfig.from_pretrained(location, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"--model {source}: no model of this name could be read: it is no folder here, and the hub does not give "
+            f"it or is out of reach ({reason}). Name a local folder, a hub id, or `{EMBEDDED}`."
+            if not Path(location).is_dir()
+            else f"--model {source}: its config.json cannot be used ({reason})."
+        ) from error
+
+
+def _check_kind(source: str, config: PreTrainedConfig) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as KINDS
+
+    if config.model_type not in KINDS:
+        raise ModelError(
+            f"--model {source}: a model that transformers can classify sequences with is expected, but its type is "
+            f"{config.model_type!r}, which has no such class."
+        )
+    if getattr(config, "problem_type", None) in ("multi_label_classification", "regression"):
+        raise ModelError(f"--model {source}: it was made for {config.problem_type}; lightune gives one label a text.")

@@ -1,0 +1,38 @@
+"""The one door to tokenizers: a padding token, right padding, and special tokens that stay text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightune.errors import ModelError
+from lightune.models.sources import ModelSource, quiet_transformers
+
+
+def load_tokenizer(source: ModelSource) -> Any:
+    """Load the tokenizer of `source`.
+
+    A missing padding token becomes the end-of-text token (or the unknown one); padding goes to the right; and
+    `split_special_tokens` is set, so that a text that holds the words `<|endoftext|>` keeps them as plain characters
+    and none of its tokens can be taken for padding. All of it is saved with the tokenizer. Raises ModelError.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(
+                source.location, trust_remote_code=False, padding_side="right", split_special_tokens=True
+            )
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"--model {source.name}: its tokenizer could not be read ({reason}).") from error
+    if not tokenizer.is_fast:
+        raise ModelError(
+            f"--model {source.name}: a tokenizer of the tokenizers library (tokenizer.json) is expected, but this "
+            "model has none."
+        )
+    if tokenizer.pad_token_id is None:
+        token = tokenizer.eos_token or tokenizer.unk_token
+        if token is None:
+            raise ModelError(f"--model {source.name}: its tokenizer has no padding, end-of-text or unknown token.")
+        tokenizer.pad_token = token
+    return tokenizer

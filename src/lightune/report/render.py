@@ -1,0 +1,65 @@
+"""A study's records as one HTML page and as one Markdown page: the same blocks through two templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lightune.records import StudyResult
+from lightune.report import escape
+from lightune.report.document import Document
+from lightune.report.headline import headline
+from lightune.report.sections import sections
+from lightune.report.title import title
+
+
+def render_html(result: StudyResult, texts: Mapping[str, str]) -> str:
+    """One page that opens offline: no script, nothing from elsewhere, every text escaped.
+
+    texts: row_id -> text of the test rows, or empty. The same input gives the same bytes.
+    """
+    return _html_environment().get_template("report.html.j2").render(document=_document(result, texts))
+
+
+def render_markdown(result: StudyResult, texts: Mapping[str, str]) -> str:
+    """The same facts without pictures, as GitHub-flavoured Markdown for a pull request."""
+    page = _markdown_environment().get_template("report.md.j2")
+    lines = page.render(document=_document(result, texts)).split("\n")
+    return "\n".join(line.rstrip() for line in lines).strip() + "\n"
+
+
+def _document(result: StudyResult, texts: Mapping[str, str]) -> Document:
+    return Document(title(result), headline(result), sections(result, texts))
+
+
+@cache
+def _html_environment() -> Environment:
+    return _environment(escape.clean)
+
+
+@cache
+def _markdown_environment() -> Environment:
+    return _environment(lambda text: Markup(escape.markdown(text)))
+
+
+def _environment(write: Callable[[str], str]) -> Environment:
+    """A template environment in which every string that a template prints goes through `write` and is then escaped,
+    unless it is markup already."""
+
+    def finalize(value: Any) -> Any:
+        return value if isinstance(value, Markup) else write(str(value))
+
+    environment = Environment(
+        loader=PackageLoader("lightune.report"),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["fence"] = lambda text, language: Markup(escape.fence(text, language))
+    return environment

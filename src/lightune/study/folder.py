@@ -1,0 +1,61 @@
+"""What lies where in a study's folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightune.records import RunKey
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """The paths below `root`. Nothing here touches the disk."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration as YAML."""
+        return self.root / "config.yaml"
+
+    @property
+    def results(self) -> Path:
+        """All records, as JSON."""
+        return self.root / "results.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that writes here."""
+        return self.root / ".lock"
+
+    @property
+    def data(self) -> Path:
+        """The evaluated texts."""
+        return self.root / "data"
+
+    @property
+    def work(self) -> Path:
+        """What the runs read while the study runs; gone afterwards."""
+        return self.root / ".work"
+
+    def predictions(self, arm: str) -> Path:
+        """All predictions of an arm."""
+        return self.root / "predictions" / f"{arm}.parquet"
+
+    def run(self, key: RunKey) -> Path:
+        """A run's own folder: its record, its predictions, its log, its checkpoints."""
+        return self.root / "runs" / key.name
+
+    def artifact(self, key: RunKey, first_seed: int) -> Path:
+        """The artefact of a run: the first seed's is the arm's own."""
+        arm = self.root / "arms" / key.arm
+        return arm if key.seed == first_seed else arm / "seeds" / str(key.seed)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a reader sees the old file or the new one, never half of one."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    scratch.write_text(text, encoding="utf-8")
+    os.replace(scratch, path)

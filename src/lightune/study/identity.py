@@ -1,0 +1,85 @@
+"""Whether a folder may go on with a study: same question, more of it; never another one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lightune.arms import KINDS
+from lightune.config import StudyConfig, config_from_yaml, config_to_dict
+from lightune.errors import ConfigError
+from lightune.records import RunKey, RunRecord
+from lightune.study.folder import StudyFolder
+from lightune.study.runs import read_record
+
+
+def run_fingerprint(config: StudyConfig, key: RunKey, data: str, model: str | None) -> str:
+    """SHA-256 of all that a run's outcome depends on: data, model, its weights' digest, the arm's settings, its key."""
+    values = config_to_dict(config)
+    kind = KINDS[key.arm]
+    told = {
+        "key": [key.arm, key.train_size, key.seed],
+        "data": data,
+        "model": {**values["model"], "digest": model},
+        "settings": kind.settings(values),
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def check_same_study(folder: StudyFolder, config: StudyConfig) -> StudyConfig:
+    """Return `config` with the arms that `folder` already has put first.
+
+    Raises ConfigError when the folder holds something else, or a study of another model, data, split or cut.
+    """
+    if not folder.root.exists():
+        return config
+    if not folder.root.is_dir():
+        raise ConfigError(f"--out {folder.root}: a folder is expected, but it is a file.")
+    if not folder.config.exists():
+        strangers = [path.name for path in folder.root.iterdir() if path.name != folder.lock.name]
+        if strangers:
+            raise ConfigError(
+                f"--out {folder.root}: an empty or new folder, or a study's, is expected, but it holds "
+                f"{strangers[0]!r}. Name another folder."
+            )
+        return config
+    before = config_from_yaml(folder.config.read_text(encoding="utf-8"))
+    for option, old, new in _differences(before, config):
+        raise ConfigError(
+            f"--out {folder.root}: it holds another study, with {option} {old}, and this one has {new}. Name "
+            "another folder, or give the same options."
+        )
+    arms = tuple(dict.fromkeys((*before.arms, *config.arms)))
+    seeds = max(before.seeds, config.seeds)
+    return StudyConfig(
+        config.model, config.data, arms, config.training, config.lora, config.seed, seeds, config.keep_texts
+    )
+
+
+def check_same_runs(folder: StudyFolder, fingerprints: dict[RunKey, str]) -> dict[RunKey, RunRecord]:
+    """Return the records of the runs that are done. Raises ConfigError for one that was made from something else."""
+    done = {}
+    for key, fingerprint in fingerprints.items():
+        record = read_record(folder.run(key))
+        if record is None or record.status != "done":
+            continue
+        if record.fingerprint != fingerprint:
+            raise ConfigError(
+                f"--out {folder.root}: its arm {key.arm!r} (seed {key.seed}) was made with other settings, other "
+                "weights or other texts than these. Name another folder, or give the same options."
+            )
+        done[key] = record
+    return done
+
+
+def _differences(before: StudyConfig, now: StudyConfig) -> Iterator[tuple[str, Any, Any]]:
+    old, new = config_to_dict(before), config_to_dict(now)
+    pairs: Sequence[tuple[str, Any, Any]] = [
+        *((f"model.{name}", value, new["model"][name]) for name, value in old["model"].items()),
+        *((f"data.{name}", value, new["data"][name]) for name, value in old["data"].items()),
+        ("seed", old["seed"], new["seed"]),
+        ("keep_texts", old["keep_texts"], new["keep_texts"]),
+    ]
+    return ((name, one, other) for name, one, other in pairs if one != other)

@@ -1,0 +1,203 @@
+"""One run: an arm fitted, measured on every evaluated split, saved, reloaded and compared. Knows no arm's inside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cattrs
+import numpy as np
+
+from lightune.config import StudyConfig
+from lightune.data import load_rows, save_rows
+from lightune.errors import RunError
+from lightune.progress import Progress
+from lightune.records import (
+    Cost,
+    DataFacts,
+    Predictions,
+    Rows,
+    RunKey,
+    RunRecord,
+    Splits,
+    dumps,
+    from_json,
+    to_json,
+)
+from lightune.runtime import peak_device_memory_bytes, peak_memory_bytes, pick_device, seed_everything
+from lightune.study.folder import write_whole
+
+RECORD = "record.json"
+PREDICTIONS = "predictions.parquet"
+CHECKED_ROWS = 64
+TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """All a worker needs: plain data, paths as text. data: where `write_splits` put the splits."""
+
+    config: StudyConfig
+    key: RunKey
+    fingerprint: str
+    data: str
+    folder: str
+    artifact: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return to_json(self)  # type: ignore[no-any-return]
+
+
+def spec_from_json(values: Mapping[str, Any]) -> RunSpec:
+    """Read what `RunSpec.to_json` gave."""
+    return cattrs.structure(values, RunSpec)
+
+
+def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
+    """Do the run in this process, write its predictions, artefact and record, and return the record.
+
+    Raises what the arm raises; the caller turns that into a failed record.
+    """
+    from lightune.arms import make_arm
+    from lightune.arms.base import ArmContext
+    from lightune.artifacts import folder_bytes, write_predictions
+
+    splits = read_splits(Path(spec.data))
+    folder, artifact = Path(spec.folder), Path(spec.artifact)
+    folder.mkdir(parents=True, exist_ok=True)
+    seed_everything(spec.key.seed)
+    facts = splits.facts
+    context = ArmContext(
+        config=spec.config,
+        label_names=splits.label_names,
+        positive_label=facts.positive_label,
+        data_fingerprint=facts.fingerprint,
+        seed=spec.key.seed,
+        train_size=spec.key.train_size,
+        scratch=folder,
+        progress=progress,
+    )
+    fitted = make_arm(spec.key.arm, context).fit(splits.train, splits.validation)
+    predictions, cut = [], {}
+    for name, rows in splits.evaluated().items():
+        answers = fitted.predict_each(rows.texts)
+        cut[name] = answers.cut_rows
+        for seed, probabilities in zip(fitted.seeds, answers.probabilities, strict=True):
+            predictions.append(_predictions(spec.key, name, seed, splits.label_names, rows, probabilities))
+        if name == "test":
+            measured = answers
+    peak = peak_memory_bytes()
+    progress("save", 0, 1, {})
+    route = fitted.save(artifact)
+    difference = _reload(artifact, fitted, splits.test)
+    write_predictions(folder / PREDICTIONS, spec.key.arm, predictions)
+    record = RunRecord(
+        key=spec.key,
+        status="done",
+        reason=None,
+        seeds=fitted.seeds,
+        fingerprint=spec.fingerprint,
+        cost=Cost(
+            fit_seconds=fitted.facts.fit_seconds,
+            predict_seconds=measured.seconds,
+            trainable_parameters=fitted.facts.trainable_parameters,
+            total_parameters=fitted.facts.total_parameters,
+            peak_memory_bytes=peak,
+            artifact_bytes=folder_bytes(artifact),
+            fit_tokens_per_second=_rate(fitted.facts.tokens, fitted.facts.fit_seconds),
+            fit_rows_per_second=_rate(fitted.facts.rows, fitted.facts.fit_seconds),
+            predict_tokens_per_second=_rate(measured.tokens, measured.seconds),
+            predict_rows_per_second=_rate(len(splits.test), measured.seconds),
+            peak_device_memory_bytes=peak_device_memory_bytes(),
+        ),
+        training=fitted.facts.training,
+        stock_route=route,
+        reload_difference=difference,
+        cut_rows=cut,
+        notes=fitted.facts.notes,
+    )
+    write_whole(folder / RECORD, dumps(record))
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return record
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """Return the record in a run's folder, None where there is none that can be read."""
+    try:
+        return from_json(RunRecord, json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def failed_record(spec: RunSpec, reason: str) -> RunRecord:
+    """Make the record of a run that did not get to its end, and write it."""
+    record = RunRecord(spec.key, "failed", reason, (spec.key.seed,), spec.fingerprint)
+    Path(spec.folder).mkdir(parents=True, exist_ok=True)
+    write_whole(Path(spec.folder) / RECORD, dumps(record))
+    return record
+
+
+def write_splits(folder: Path, splits: Splits) -> None:
+    """Put the splits where the workers read them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    for name, rows in named.items():
+        save_rows(rows, folder / f"{name}.parquet")
+    for at, rows in enumerate(splits.extra.values()):
+        save_rows(rows, folder / f"extra-{at}.parquet")
+    values = {"facts": to_json(splits.facts), "extra": list(splits.extra)}
+    write_whole(folder / "facts.json", json.dumps(values))
+
+
+def read_splits(folder: Path) -> Splits:
+    """Read what `write_splits` wrote."""
+    values = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    extra = {name: load_rows(folder / f"extra-{at}.parquet") for at, name in enumerate(values["extra"])}
+    train, validation, test = (load_rows(folder / f"{name}.parquet") for name in ("train", "validation", "test"))
+    return Splits(train, validation, test, extra, from_json(DataFacts, values["facts"]))
+
+
+def _predictions(key: RunKey, split: str, seed: int, names: tuple[str, ...], rows: Rows, values: Any) -> Predictions:
+    return Predictions(
+        arm=key.arm,
+        split=split,
+        train_size=key.train_size,
+        seed=seed,
+        label_names=names,
+        row_ids=rows.row_ids,
+        labels=rows.labels,
+        probabilities=np.asarray(values, dtype=np.float64),
+    )
+
+
+def _reload(artifact: Path, fitted: Any, rows: Rows) -> float:
+    """Largest difference between the logits of the artefact, loaded again, and those in memory. Raises RunError."""
+    from lightune.inference import load
+
+    texts = checked_texts(rows)
+    difference = float(np.abs(load(artifact).logits(texts) - fitted.logits(texts)).max())
+    tolerance = TOLERANCES[pick_device().precision]
+    if not difference <= tolerance:
+        raise RunError(
+            f"The saved artefact, loaded again, answers differently: its logits differ by {difference:.2g} where at "
+            f"most {tolerance:.0e} is allowed, so it is not to be trusted."
+        )
+    return difference
+
+
+def checked_texts(rows: Rows) -> list[str]:
+    """Return real texts to compare answers on: the longest, the shortest, an empty one, and others spread over the
+    rows."""
+    order = np.argsort([len(text) for text in rows.texts], kind="stable")
+    spread = np.linspace(0, len(rows) - 1, num=min(CHECKED_ROWS - 3, len(rows)), dtype=np.int64)
+    chosen = dict.fromkeys([int(order[-1]), int(order[0]), *spread.tolist()])
+    return ["", *(rows.texts[at] for at in chosen)]
+
+
+def _rate(count: int, seconds: float) -> float | None:
+    return count / seconds if count and seconds > 0 else None

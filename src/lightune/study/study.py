@@ -1,0 +1,153 @@
+"""A study: which runs, when, where; what is done already; and what came of all of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from lightune.arms import KINDS, arm_kind
+from lightune.config import StudyConfig, config_to_dict, config_to_yaml
+from lightune.data import load_splits, save_rows
+from lightune.errors import ConfigError
+from lightune.progress import Progress
+from lightune.records import RunKey, RunRecord, Splits, StudyResult, dumps
+from lightune.report import write_report
+from lightune.runtime import environment
+from lightune.study.collect import collect
+from lightune.study.executors import Executor, in_worker
+from lightune.study.folder import StudyFolder, write_whole
+from lightune.study.identity import check_same_runs, check_same_study, run_fingerprint
+from lightune.study.preflight import check_model
+from lightune.study.runs import RunSpec, write_splits
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a study tells while it runs. kind: `data`, `start`, `progress`, `done`, `failed`, `kept`, `written`."""
+
+    kind: str
+    run: RunKey | None = None
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    facts: dict[str, Any] | None = None
+    record: RunRecord | None = None
+    splits: Splits | None = None
+
+
+def run_study(
+    config: StudyConfig,
+    out: str | Path,
+    on_event: Callable[[Event], None] | None = None,
+    executor: Executor = in_worker,
+) -> StudyResult:
+    """Run what is not done yet of `config` in the folder `out`, evaluate all, write results and report.
+
+    The same call again resumes; more arms or seeds extend the study. Everything that can be wrong with the user's
+    input is found before anything is written. Raises InputError; a run that fails is recorded and does not stop the
+    others.
+    """
+    folder = StudyFolder(Path(out))
+    on_event = on_event or _ignore
+    for arm in config.arms:
+        arm_kind(arm)
+    config = check_same_study(folder, config)
+    splits = load_splits(config.data)
+    digest = check_model(config, splits)
+    fingerprints = {
+        key: run_fingerprint(config, key, splits.facts.fingerprint, digest)
+        for key in plan_runs(config, len(splits.train))
+    }
+    done = check_same_runs(folder, fingerprints)
+    on_event(Event("data", splits=splits))
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with _only_writer(folder):
+        _prepare(folder, config, splits)
+        records = [
+            _keep(done[key], on_event) if key in done else _run(folder, config, key, fingerprint, executor, on_event)
+            for key, fingerprint in fingerprints.items()
+        ]
+        result = collect(folder, records, splits.facts, config_to_dict(config), environment())
+        texts = dict(zip(splits.test.row_ids, splits.test.texts, strict=True)) if config.keep_texts else {}
+        write_whole(folder.results, dumps(result))
+        write_report(result, texts, folder.root)
+        shutil.rmtree(folder.work, ignore_errors=True)
+    on_event(Event("written"))
+    return result
+
+
+def _ignore(event: Event) -> None:
+    """Tell nobody of `event`."""
+
+
+def plan_runs(config: StudyConfig, train_size: int) -> list[RunKey]:
+    """All runs of a study: each trained arm once a seed, the others once."""
+    return [
+        RunKey(arm, train_size, config.seed + at)
+        for arm in config.arms
+        for at in range(config.seeds if KINDS[arm].trained else 1)
+    ]
+
+
+def _prepare(folder: StudyFolder, config: StudyConfig, splits: Splits) -> None:
+    write_whole(folder.config, config_to_yaml(config))
+    write_splits(folder.work, splits)
+    if config.keep_texts:
+        folder.data.mkdir(exist_ok=True)
+        for name, rows in splits.evaluated().items():
+            save_rows(rows, folder.data / f"{name}.parquet")
+
+
+def _run(
+    folder: StudyFolder,
+    config: StudyConfig,
+    key: RunKey,
+    fingerprint: str,
+    executor: Executor,
+    on_event: Callable[[Event], None],
+) -> RunRecord:
+    spec = RunSpec(
+        config=config,
+        key=key,
+        fingerprint=fingerprint,
+        data=str(folder.work.resolve()),
+        folder=str(folder.run(key).resolve()),
+        artifact=str(folder.artifact(key, config.seed).resolve()),
+    )
+    on_event(Event("start", key))
+    record = executor(spec, _forward(key, on_event))
+    on_event(Event(record.status, key, record=record))
+    return record
+
+
+def _forward(key: RunKey, on_event: Callable[[Event], None]) -> Progress:
+    def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
+        on_event(Event("progress", key, phase, done, total, facts))
+
+    return progress
+
+
+def _keep(record: RunRecord, on_event: Callable[[Event], None]) -> RunRecord:
+    on_event(Event("kept", record.key, record=record))
+    return record
+
+
+@contextmanager
+def _only_writer(folder: StudyFolder) -> Iterator[None]:
+    lock = FileLock(folder.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ConfigError(
+            f"--out {folder.root}: another process is running a study there. Wait for it, or name another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,81 @@
+"""What one optimizer step sees: its rows drawn at random, its micro-batches cut from them without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from lightune.compute import Encoded, collate, length_batches
+
+# A micro-batch's tokens bound the memory of a step; rows that differ in length are cheaper apart than padded.
+MICRO_TOKENS = 4096
+
+
+class TokenRows(Dataset[dict[str, Any]]):
+    """Encoded texts with their labels, for torch's loaders. A row: `ids` (int32), `label` (int), `row` (its number)."""
+
+    def __init__(self, encoded: Encoded, labels: NDArray[np.int64]) -> None:
+        self.encoded = encoded
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {"ids": self.encoded.ids[row], "label": int(self.labels[row]), "row": row}
+
+
+class StepSampler(Sampler[list[int]]):
+    """Each epoch a new order of all rows, `step_rows` of them a step; the last step of an epoch takes what is left.
+
+    The order is a function of seed and epoch alone, so a resumed run sees what an uninterrupted one does.
+    """
+
+    def __init__(self, rows: int, step_rows: int, seed: int) -> None:
+        self.rows = rows
+        self.step_rows = step_rows
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order is drawn; the Trainer calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.step_rows)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.rows).tolist()
+        for start in range(0, self.rows, self.step_rows):
+            yield order[start : start + self.step_rows]
+
+
+@dataclass(frozen=True)
+class StepCollator:
+    """Turns a step's rows into micro-batches of like length: at most `batch_size` rows and MICRO_TOKENS tokens each."""
+
+    pad_id: int
+    batch_size: int
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        lengths = np.asarray([len(row["ids"]) for row in rows], dtype=np.int64)
+        batches = length_batches(lengths, rows=self.batch_size, tokens=MICRO_TOKENS)
+        return {"micro_batches": [RowCollator(self.pad_id)([rows[at] for at in batch]) for batch in batches]}
+
+
+@dataclass(frozen=True)
+class RowCollator:
+    """Pads rows into one batch: input_ids, attention_mask and labels."""
+
+    pad_id: int
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        batch = collate([row["ids"] for row in rows], self.pad_id)
+        batch["labels"] = torch.as_tensor([row["label"] for row in rows], dtype=torch.int64)
+        return batch

@@ -1,0 +1,184 @@
+"""One training, from a model with something to train to the best of what it was on the validation split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments
+from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+
+from lightune.progress import Progress, silent
+from lightune.records import TrainingFacts, TrainingPoint
+from lightune.runtime import pick_device
+from lightune.training.batches import RowCollator, TokenRows
+from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, ProgressCallback, StopWhenNotFinite
+from lightune.training.gradients import check_gradients
+from lightune.training.recipe import Recipe
+from lightune.training.trainer import StepTrainer
+
+# labels [n], logits [n, k] -> metrics by name
+Measure = Callable[[NDArray[np.int64], NDArray[np.float64]], Mapping[str, float]]
+LOGGED_POINTS = 50
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave: facts for the record, and how many useful tokens and rows its steps took."""
+
+    facts: TrainingFacts
+    tokens: int
+    rows: int
+
+
+def fit(
+    model: nn.Module,
+    train: TokenRows,
+    validation: TokenRows,
+    recipe: Recipe,
+    measure: Measure,
+    *,
+    head: Sequence[str],
+    pad_id: int,
+    seed: int,
+    checkpoints: Path,
+    progress: Progress,
+) -> Trained:
+    """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
+
+    head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
+    was cut off goes on from the last one in it. Raises RunError when the training diverges.
+    """
+    sample = RowCollator(pad_id)([train[row] for row in range(min(4, len(train)))])
+    check_gradients(model, sample, head)
+    trainer = StepTrainer(
+        model=model,
+        args=_arguments(recipe, seed, checkpoints),
+        train_dataset=train,
+        eval_dataset=validation,
+        compute_metrics=_measured(measure),
+        callbacks=_callbacks(recipe, progress),
+        pad_id=pad_id,
+        step_rows=recipe.step_rows,
+        batch_size=recipe.batch_size,
+        class_weights=_class_weights(recipe, train.labels),
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    return Trained(_facts(trainer, recipe), trainer.useful_tokens, trainer.useful_rows)
+
+
+def predict(
+    model: nn.Module, rows: TokenRows, pad_id: int, scratch: Path, progress: Progress = silent
+) -> NDArray[np.float64]:
+    """Logits [n, ...] of `rows`, in their order, by the Trainer's prediction. `scratch`: a folder it may use."""
+    arguments = TrainingArguments(
+        output_dir=str(scratch),
+        label_names=["labels"],
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=pick_device().name == "cuda",
+        bf16=_half(),
+    )
+    trainer = StepTrainer(model=model, args=arguments, pad_id=pad_id, callbacks=[PredictionProgress(progress)])
+    trainer.remove_callback(PrinterCallback)
+    return trainer.logits_of(rows)
+
+
+def _arguments(recipe: Recipe, seed: int, checkpoints: Path) -> TrainingArguments:
+    metric = f"eval_{recipe.select_by}"
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=recipe.steps,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule,
+        warmup_steps=recipe.warmup_steps,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        logging_steps=max(1, recipe.steps // LOGGED_POINTS),
+        logging_nan_inf_filter=False,
+        eval_strategy="steps",
+        eval_steps=recipe.evaluate_every,
+        save_strategy="steps",
+        save_steps=recipe.evaluate_every,
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model=metric,
+        greater_is_better=recipe.select_by != "loss",
+        label_names=["labels"],
+        seed=seed,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=pick_device().name == "cuda",
+        bf16=_half(),
+    )
+
+
+def _callbacks(recipe: Recipe, progress: Progress) -> list[Any]:
+    callbacks: list[Any] = [ProgressCallback(progress), StopWhenNotFinite(), LookAtTheEnd()]
+    if recipe.patience:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
+    return callbacks
+
+
+def _measured(measure: Measure) -> Callable[[EvalPrediction], dict[str, float]]:
+    def compute(prediction: EvalPrediction) -> dict[str, float]:
+        logits = np.asarray(prediction.predictions, dtype=np.float64)
+        return dict(measure(np.asarray(prediction.label_ids, dtype=np.int64), logits))
+
+    return compute
+
+
+def _class_weights(recipe: Recipe, labels: NDArray[np.int64]) -> torch.Tensor | None:
+    """For `balanced`, n / (labels present x rows of the label), as scikit-learn's `balanced`."""
+    if recipe.class_weights == "none":
+        return None
+    counts = np.bincount(labels)
+    weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return torch.as_tensor(weights, dtype=torch.float32)
+
+
+def _facts(trainer: StepTrainer, recipe: Recipe) -> TrainingFacts:
+    state = trainer.state
+    return TrainingFacts(
+        steps=state.global_step,
+        planned_steps=recipe.steps,
+        epochs=float(state.epoch or 0.0),
+        best_step=state.best_global_step or state.global_step,
+        selected_by=recipe.select_by,
+        stopped_early=state.global_step < recipe.steps,
+        recipe=recipe.as_dict(),
+        history=tuple(_point(entry) for entry in state.log_history if "train_runtime" not in entry),
+    )
+
+
+def _point(entry: Mapping[str, Any]) -> TrainingPoint:
+    looked = {
+        name.removeprefix("eval_"): float(value)
+        for name, value in entry.items()
+        if name.startswith("eval_") and name not in EVALUATION_TIMES
+    }
+    return TrainingPoint(
+        step=int(entry["step"]),
+        epoch=float(entry.get("epoch", 0.0)),
+        train_loss=entry.get("loss"),
+        learning_rate=entry.get("learning_rate"),
+        gradient_norm=entry.get("grad_norm"),
+        validation=looked or None,
+    )
+
+
+EVALUATION_TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time")
+
+
+def _half() -> bool:
+    return pick_device().precision == "bfloat16"

@@ -1,0 +1,116 @@
+"""transformers' Trainer, taught two things: a step whose loss is one mean however it is cut up, and batches without
+padding. All else, from the optimizer to evaluation and checkpoints, is the Trainer's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer
+from transformers.trainer_utils import EvalLoopOutput
+
+from lightune.compute import length_batches
+from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
+
+
+class StepTrainer(Trainer):
+    """A Trainer whose "batch" is a whole optimizer step.
+
+    The stock Trainer sums micro-batch means for GPT-2 (transformers #47688), and a mean of means is wrong when they
+    differ in size. Here the losses of a step's rows are summed over its micro-batches and divided once by the step's
+    rows (or their weights), so 5 + 3 + 8 rows give the gradient of one batch of 16.
+    """
+
+    def __init__(
+        self,
+        *,
+        pad_id: int,
+        step_rows: int = 16,
+        batch_size: int = 16,
+        class_weights: Tensor | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pad_id = pad_id
+        self.step_rows = step_rows
+        self.batch_size = batch_size
+        self.class_weights = class_weights
+        self.useful_tokens = 0
+        self.useful_rows = 0
+
+    def training_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        num_items_in_batch: Tensor | int | None = None,  # noqa: ARG002
+    ) -> Tensor:
+        """Forward and backward over the step's micro-batches; returns the step's loss."""
+        model.train()
+        micro_batches = [self._prepare_inputs(batch) for batch in inputs["micro_batches"]]
+        total = sum(self._weights(batch["labels"]).sum() for batch in micro_batches)
+        loss = torch.zeros((), device=self.args.device)
+        for batch in micro_batches:
+            labels = batch.pop("labels")
+            self.useful_tokens += int(batch["attention_mask"].sum())
+            self.useful_rows += len(labels)
+            with self.compute_loss_context_manager():
+                logits = model(**batch).logits.float()
+                losses = nn.functional.cross_entropy(logits, labels, reduction="none")
+                part = (losses * self._weights(labels)).sum() / total
+            self.accelerator.backward(part)
+            loss += part.detach()
+        return loss
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Whole steps, in the sampler's order."""
+        rows = self.train_dataset
+        assert isinstance(rows, TokenRows)
+        sampler = StepSampler(len(rows), self.step_rows, self.args.seed)
+        loader = DataLoader(rows, batch_sampler=sampler, collate_fn=StepCollator(self.pad_id, self.batch_size))
+        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+
+    def get_eval_dataloader(self, eval_dataset: str | Dataset[Any] | None = None) -> DataLoader[Any]:
+        """Batches of like length."""
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        return self._length_loader(rows)
+
+    def get_test_dataloader(self, test_dataset: Dataset[Any]) -> DataLoader[Any]:
+        """The same as for evaluation."""
+        return self._length_loader(test_dataset)
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """The Trainer's, with the loss taken over rows: its own is a mean over batches, which differ in size here."""
+        output = super().evaluation_loop(*args, **kwargs)
+        prefix = kwargs.get("metric_key_prefix", "eval")
+        logits = np.asarray(output.predictions)
+        if output.metrics and f"{prefix}_loss" in output.metrics and logits.ndim == 2:
+            losses = nn.functional.cross_entropy(torch.from_numpy(logits).double(), torch.as_tensor(output.label_ids))
+            output.metrics[f"{prefix}_loss"] = float(losses)
+        return output
+
+    def logits_of(self, rows: TokenRows) -> NDArray[np.float64]:
+        """Logits [n, ...] of `rows`, in their order, by the Trainer's own prediction loop."""
+        predictions = np.asarray(self.predict(rows).predictions, dtype=np.float64)
+        logits = np.empty_like(predictions)
+        logits[[row for batch in length_batches(rows.encoded.lengths) for row in batch]] = predictions
+        return logits
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:  # noqa: ARG002
+        """Nothing: the Trainer's estimate does not know what a step is here."""
+        return 0
+
+    def _weights(self, labels: Tensor) -> Tensor:
+        if self.class_weights is None:
+            return torch.ones(len(labels), device=labels.device)
+        return self.class_weights.to(labels.device)[labels]
+
+    def _length_loader(self, rows: Any) -> DataLoader[Any]:
+        assert isinstance(rows, TokenRows)
+        batches = length_batches(rows.encoded.lengths)
+        loader = DataLoader(rows, batch_sampler=batches, collate_fn=RowCollator(self.pad_id))
+        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
