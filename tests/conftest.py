@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-import pytest
-
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,3 +18,25 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared folder with IMDb stands beside the checkout only in CI")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny GPT-2 without a classification head."""
+    from tests.fixtures.models import save_language_model
+
+    return save_language_model(tmp_path_factory.mktemp("models") / "tiny-gpt2")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """With LIGHTUNE_NO_SKIPS set, as in CI, a skipped test is a failure: say so."""
+    if os.environ.get("LIGHTUNE_NO_SKIPS") and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("LIGHTUNE_NO_SKIPS is set and tests were skipped: that is a failure.", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Turn skips into a failing exit status where LIGHTUNE_NO_SKIPS is set."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("LIGHTUNE_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = 1

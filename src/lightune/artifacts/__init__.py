@@ -3,11 +3,19 @@
 from lightune.artifacts.loading import Artifact, is_artifact, load_artifact
 from lightune.artifacts.manifest import FORMAT, BaseModel, Manifest, read_manifest
 from lightune.artifacts.predictions import read_predictions, write_predictions
-from lightune.artifacts.saving import HEAD_FILE, folder_bytes, save_adapter_artifact, save_base_artifact
+from lightune.artifacts.saving import (
+    HEAD_FILE,
+    SEEDS,
+    folder_bytes,
+    remove_artifact,
+    save_adapter_artifact,
+    save_base_artifact,
+)
 
 __all__ = [
     "FORMAT",
     "HEAD_FILE",
+    "SEEDS",
     "Artifact",
     "BaseModel",
     "Manifest",
@@ -16,6 +24,7 @@ __all__ = [
     "load_artifact",
     "read_manifest",
     "read_predictions",
+    "remove_artifact",
     "save_adapter_artifact",
     "save_base_artifact",
     "write_predictions",

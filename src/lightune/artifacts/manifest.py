@@ -57,7 +57,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         manifest = from_json(Manifest, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{path}: it is damaged ({error}). Make the artefact again.") from error
     if manifest.format != FORMAT or manifest.kind not in KINDS:
         raise ModelError(

@@ -26,8 +26,11 @@ def write_predictions(path: Path, arm: str, predictions: Sequence[Predictions]) 
     metadata = {b"arm": arm.encode(), b"label_names": "\x1f".join(names).encode("utf-8", "surrogatepass")}
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    pq.write_table(pa.concat_tables(tables).replace_schema_metadata(metadata), scratch, compression="zstd")
-    os.replace(scratch, path)
+    try:
+        pq.write_table(pa.concat_tables(tables).replace_schema_metadata(metadata), scratch, compression="zstd")
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def read_predictions(path: Path) -> tuple[Predictions, ...]:

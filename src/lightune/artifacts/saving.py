@@ -17,22 +17,43 @@ from lightune.artifacts.manifest import Manifest, write_manifest
 from lightune.methods import save_adapter
 
 HEAD_FILE = "head.safetensors"
+# Below the first seed's artefact: those of the other seeds, which are not part of it.
+SEEDS = "seeds"
 
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a new folder beside `folder` to write into; it takes `folder`'s place when all went well."""
+    """Give a new folder beside `folder` to write into; it takes `folder`'s place when all went well.
+
+    What other seeds have saved below `folder` stays.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(scratch, ignore_errors=True)
+    before = folder.with_name(f".{folder.name}.{os.getpid()}.before")
+    for left_over in (scratch, before):
+        shutil.rmtree(left_over, ignore_errors=True)
     scratch.mkdir()
     try:
         yield scratch
         if folder.exists():
-            shutil.rmtree(folder)
+            os.replace(folder, before)
         os.replace(scratch, folder)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if before.exists() and not folder.exists():
+            os.replace(before, folder)
+        elif (before / SEEDS).exists():
+            os.replace(before / SEEDS, folder / SEEDS)
+        for left_over in (scratch, before):
+            shutil.rmtree(left_over, ignore_errors=True)
+
+
+def remove_artifact(folder: Path) -> None:
+    """Remove the artefact in `folder`, but not what other seeds have saved below it."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and path.name != SEEDS:
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
 
 
 def save_adapter_artifact(folder: Path, model: nn.Module, tokenizer: Any, manifest: Manifest) -> None:
@@ -55,8 +76,9 @@ def save_base_artifact(
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the size of all files below `folder`."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Return the size of the artefact in `folder`: all files below it but those of other seeds."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != SEEDS)
+    return sum(path.stat().st_size for path in files)
 
 
 def _finish(folder: Path, manifest: Manifest) -> None:

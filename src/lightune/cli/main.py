@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 import typer
-from click.exceptions import Abort, ClickException, Exit
+from click.exceptions import Abort, ClickException, Exit, NoArgsIsHelpError
 
 from lightune.cli import inspect, predict, report, study
 from lightune.cli.signals import Terminated, terminable
@@ -53,9 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = app([word for word in arguments if word != "--debug"], standalone_mode=False)
     except Exit as leave:
         return leave.exit_code
-    except ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
+    except ClickException as error:
+        return _say(error.format_message(), error.exit_code, debug)
     except LightuneError as error:
         return _say(str(error), error.exit_code, debug)
     except (KeyboardInterrupt, Abort):

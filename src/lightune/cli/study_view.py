@@ -20,7 +20,7 @@ PHASES = {"train": "training", "predict": "measuring", "save": "saving and reloa
 
 
 class QuietView:
-    """Says nothing."""
+    """Says nothing but what went wrong."""
 
     def __enter__(self) -> Self:
         return self
@@ -33,8 +33,11 @@ class QuietView:
     def on_event(self, event: Event) -> None:
         """Hear what happens."""
 
-    def show(self, result: StudyResult, out: Path) -> None:
-        """Show what came of it."""
+    def show(self, result: StudyResult, out: Path) -> None:  # noqa: ARG002
+        """Tell of arms that failed, and of nothing else."""
+        for arm in result.arms:
+            if arm.status != "done":
+                progress_console().print(f"lightune: {arm.name} failed: {arm.reason}", markup=False, soft_wrap=True)
 
 
 class JsonView(QuietView):

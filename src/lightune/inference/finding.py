@@ -38,7 +38,10 @@ def find_artifact(folder: str | Path, arm: str | None = None) -> Path:
 def arms_of(study: Path) -> list[str]:
     """Names of the arms that a study has saved, sorted."""
     folder = study / "arms"
-    return sorted(path.name for path in folder.iterdir() if is_artifact(path)) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    # A hidden one is what a process that was killed had begun to save.
+    return sorted(path.name for path in folder.iterdir() if is_artifact(path) and not path.name.startswith("."))
 
 
 def baseline_of(artifact: Path) -> Path:

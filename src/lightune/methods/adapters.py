@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import peft
+from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -39,7 +40,10 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
     config = adapter_config(folder)
     config.inference_mode = True
     loaded: nn.Module = peft.get_peft_model(model, config)
-    weights = peft.load_peft_weights(str(folder), device="cpu")
+    try:
+        weights = peft.load_peft_weights(str(folder), device="cpu")
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{folder}: its adapter_model.safetensors cannot be read ({error}).") from error
     wanted = set(peft.get_peft_model_state_dict(loaded, save_embedding_layers=False))
     if wanted != set(weights):
         missing, odd = sorted(wanted - set(weights)), sorted(set(weights) - wanted)

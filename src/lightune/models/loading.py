@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
@@ -88,11 +90,30 @@ def _load(source: ModelSource, labels: int) -> tuple[PreTrainedModel, tuple[str,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelError(f"--model {source.name}: its weights could not be loaded ({reason}).") from error
     mismatched = {item[0] if isinstance(item, tuple) else item for item in info["mismatched_keys"]}
+    _check_backbone(model, source, info["missing_keys"], mismatched)
     return model, tuple(sorted({*info["missing_keys"], *mismatched}))
+
+
+def _check_backbone(
+    model: PreTrainedModel, source: ModelSource, missing: Iterable[str], mismatched: Iterable[str]
+) -> None:
+    """Refuse a checkpoint whose backbone is not the configuration's: it would be drawn at random unsaid.
+
+    A pooler may be missing, as in a BERT saved by a language model; a layer's own weights (`h.3.`) may not.
+    """
+    prefix = f"{model.base_model_prefix}."
+    other = sorted(name for name in mismatched if name.startswith(prefix))
+    gone = sorted(name for name in missing if name.startswith(prefix) and re.search(r"\.\d+\.", name))
+    if other or gone:
+        fault = f"{other[0]} has another shape there" if other else f"{gone[0]} is missing there"
+        raise ModelError(
+            f"--model {source.name}: its weights do not belong to its config.json ({fault}). Save the model again, "
+            "whole."
+        )
 
 
 def _settle_head(

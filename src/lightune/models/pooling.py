@@ -7,6 +7,7 @@ their first token, which left padding moves away.
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any
 
@@ -25,6 +26,8 @@ def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
     stock = model.forward
     pools_last = isinstance(getattr(model, "score", None), nn.Linear)
 
+    # peft reads off the signature what the model can take (a prefix needs past_key_values).
+    @functools.wraps(getattr(stock, "__func__", stock))
     def forward(
         self: Any,
         input_ids: Tensor | None = None,

@@ -105,13 +105,14 @@ def _check_folder(source: str, folder: Path) -> None:
 
 
 def _read_config(source: str, location: str) -> Any:
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     try:
         with quiet_transformers():
             return AutoConfig.from_pretrained(location, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(":") if str(error).strip() else type(error).__name__
         raise ModelError(
             f"--model {source}: no model of this name could be read: it is no folder here, and the hub does not give "
             f"it or is out of reach ({reason}). Name a local folder, a hub id, or `{EMBEDDED}`."

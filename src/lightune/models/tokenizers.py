@@ -30,6 +30,11 @@ def load_tokenizer(source: ModelSource) -> Any:
             f"--model {source.name}: a tokenizer of the tokenizers library (tokenizer.json) is expected, but this "
             "model has none."
         )
+    if not set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids):
+        # transformers makes an empty one where a model has no tokenizer's files, and every text would be unknown.
+        raise ModelError(
+            f"--model {source.name}: a tokenizer (tokenizer.json) is expected beside the model, but there is none."
+        )
     if tokenizer.pad_token_id is None:
         token = tokenizer.eos_token or tokenizer.unk_token
         if token is None:

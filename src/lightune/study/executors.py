@@ -33,6 +33,8 @@ def in_process(spec: RunSpec, progress: Progress) -> RunRecord:
         return execute_run(spec, progress)
     except LightuneError as error:
         return failed_record(spec, str(error))
+    except Exception as error:
+        return failed_record(spec, f"{type(error).__name__}: {error}")
 
 
 def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightune.artifacts import SEEDS
 from lightune.records import RunKey
 
 
@@ -51,7 +52,7 @@ class StudyFolder:
     def artifact(self, key: RunKey, first_seed: int) -> Path:
         """The artefact of a run: the first seed's is the arm's own."""
         arm = self.root / "arms" / key.arm
-        return arm if key.seed == first_seed else arm / "seeds" / str(key.seed)
+        return arm if key.seed == first_seed else arm / SEEDS / str(key.seed)
 
 
 def write_whole(path: Path, text: str) -> None:

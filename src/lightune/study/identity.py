@@ -33,10 +33,13 @@ def check_same_study(folder: StudyFolder, config: StudyConfig) -> StudyConfig:
 
     Raises ConfigError when the folder holds something else, or a study of another model, data, split or cut.
     """
+    above = next(path for path in (folder.root, *folder.root.absolute().parents) if path.exists())
+    if not above.is_dir() and above != folder.root:
+        raise ConfigError(f"--out {folder.root}: a folder is expected, but {above} is a file. Name another folder.")
     if not folder.root.exists():
         return config
     if not folder.root.is_dir():
-        raise ConfigError(f"--out {folder.root}: a folder is expected, but it is a file.")
+        raise ConfigError(f"--out {folder.root}: a folder is expected, but it is a file. Name another one.")
     if not folder.config.exists():
         strangers = [path.name for path in folder.root.iterdir() if path.name != folder.lock.name]
         if strangers:

@@ -33,6 +33,7 @@ from lightune.study.folder import write_whole
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
+CHECKPOINTS = "checkpoints"
 CHECKED_ROWS = 64
 TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2}
 
@@ -65,7 +66,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     """
     from lightune.arms import make_arm
     from lightune.arms.base import ArmContext
-    from lightune.artifacts import folder_bytes, write_predictions
+    from lightune.artifacts import folder_bytes, remove_artifact, write_predictions
 
     splits = read_splits(Path(spec.data))
     folder, artifact = Path(spec.folder), Path(spec.artifact)
@@ -82,7 +83,13 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         scratch=folder,
         progress=progress,
     )
-    fitted = make_arm(spec.key.arm, context).fit(splits.train, splits.validation)
+    _own_checkpoints(folder, spec.fingerprint)
+    try:
+        fitted = make_arm(spec.key.arm, context).fit(splits.train, splits.validation)
+    except Exception:
+        # What failed is not gone on with: the next try starts anew.
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        raise
     predictions, cut = [], {}
     for name, rows in splits.evaluated().items():
         answers = fitted.predict_each(rows.texts)
@@ -94,7 +101,11 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     peak = peak_memory_bytes()
     progress("save", 0, 1, {})
     route = fitted.save(artifact)
-    difference = _reload(artifact, fitted, splits.test)
+    try:
+        difference = _reload(artifact, fitted, splits.test)
+    except BaseException:
+        remove_artifact(artifact)
+        raise
     write_predictions(folder / PREDICTIONS, spec.key.arm, predictions)
     record = RunRecord(
         key=spec.key,
@@ -122,7 +133,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         notes=fitted.facts.notes,
     )
     write_whole(folder / RECORD, dumps(record))
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return record
 
 
@@ -130,7 +141,7 @@ def read_record(folder: Path) -> RunRecord | None:
     """Return the record in a run's folder, None where there is none that can be read."""
     try:
         return from_json(RunRecord, json.loads((folder / RECORD).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return None
 
 
@@ -160,6 +171,16 @@ def read_splits(folder: Path) -> Splits:
     extra = {name: load_rows(folder / f"extra-{at}.parquet") for at, name in enumerate(values["extra"])}
     train, validation, test = (load_rows(folder / f"{name}.parquet") for name in ("train", "validation", "test"))
     return Splits(train, validation, test, extra, from_json(DataFacts, values["facts"]))
+
+
+def _own_checkpoints(folder: Path, fingerprint: str) -> None:
+    """Remove the checkpoints of a run with other settings, which this one must not go on from."""
+    mark = folder / CHECKPOINTS / "fingerprint"
+    if mark.exists() and mark.read_text(encoding="utf-8") == fingerprint:
+        return
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    mark.parent.mkdir(parents=True)
+    mark.write_text(fingerprint, encoding="utf-8")
 
 
 def _predictions(key: RunKey, split: str, seed: int, names: tuple[str, ...], rows: Rows, values: Any) -> Predictions:

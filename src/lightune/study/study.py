@@ -60,24 +60,28 @@ def run_study(
     config = check_same_study(folder, config)
     splits = load_splits(config.data)
     digest = check_model(config, splits)
-    fingerprints = {
-        key: run_fingerprint(config, key, splits.facts.fingerprint, digest)
-        for key in plan_runs(config, len(splits.train))
-    }
-    done = check_same_runs(folder, fingerprints)
+    check_same_runs(folder, _fingerprints(config, splits, digest))
     on_event(Event("data", splits=splits))
     folder.root.mkdir(parents=True, exist_ok=True)
     with _only_writer(folder):
-        _prepare(folder, config, splits)
-        records = [
-            _keep(done[key], on_event) if key in done else _run(folder, config, key, fingerprint, executor, on_event)
-            for key, fingerprint in fingerprints.items()
-        ]
+        # Another process may have worked here since the first look.
+        config = check_same_study(folder, config)
+        fingerprints = _fingerprints(config, splits, digest)
+        done = check_same_runs(folder, fingerprints)
+        try:
+            _prepare(folder, config, splits)
+            records = [
+                _keep(done[key], on_event)
+                if key in done
+                else _run(folder, config, key, fingerprint, executor, on_event)
+                for key, fingerprint in fingerprints.items()
+            ]
+        finally:
+            shutil.rmtree(folder.work, ignore_errors=True)
         result = collect(folder, records, splits.facts, config_to_dict(config), environment())
         texts = dict(zip(splits.test.row_ids, splits.test.texts, strict=True)) if config.keep_texts else {}
         write_whole(folder.results, dumps(result))
         write_report(result, texts, folder.root)
-        shutil.rmtree(folder.work, ignore_errors=True)
     on_event(Event("written"))
     return result
 
@@ -93,6 +97,13 @@ def plan_runs(config: StudyConfig, train_size: int) -> list[RunKey]:
         for arm in config.arms
         for at in range(config.seeds if KINDS[arm].trained else 1)
     ]
+
+
+def _fingerprints(config: StudyConfig, splits: Splits, digest: str | None) -> dict[RunKey, str]:
+    return {
+        key: run_fingerprint(config, key, splits.facts.fingerprint, digest)
+        for key in plan_runs(config, len(splits.train))
+    }
 
 
 def _prepare(folder: StudyFolder, config: StudyConfig, splits: Splits) -> None:

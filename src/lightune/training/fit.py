@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments
-from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import TrainerState
+from transformers.trainer_utils import EvalPrediction
 
 from lightune.progress import Progress, silent
 from lightune.records import TrainingFacts, TrainingPoint
@@ -70,8 +72,7 @@ def fit(
         class_weights=_class_weights(recipe, train.labels),
     )
     trainer.remove_callback(PrinterCallback)
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(checkpoints))
     return Trained(_facts(trainer, recipe), trainer.useful_tokens, trainer.useful_rows)
 
 
@@ -93,6 +94,20 @@ def predict(
     return trainer.logits_of(rows)
 
 
+def _last_whole_checkpoint(checkpoints: Path) -> str | None:
+    """Return the last checkpoint that was written to its end: one cut off while it was saved is passed over.
+
+    The Trainer writes its state last.
+    """
+    found = []
+    for folder in checkpoints.glob("checkpoint-*"):
+        try:
+            found.append((TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME)).global_step, str(folder)))
+        except (OSError, ValueError, TypeError):
+            continue
+    return max(found)[1] if found else None
+
+
 def _arguments(recipe: Recipe, seed: int, checkpoints: Path) -> TrainingArguments:
     metric = f"eval_{recipe.select_by}"
     return TrainingArguments(
@@ -111,6 +126,8 @@ def _arguments(recipe: Recipe, seed: int, checkpoints: Path) -> TrainingArgument
         save_steps=recipe.evaluate_every,
         save_total_limit=1,
         load_best_model_at_end=True,
+        # How long a resumed training has waited for something better counts on from where it was cut off.
+        restore_callback_states_from_checkpoint=True,
         metric_for_best_model=metric,
         greater_is_better=recipe.select_by != "loss",
         label_names=["labels"],
@@ -133,6 +150,8 @@ def _callbacks(recipe: Recipe, progress: Progress) -> list[Any]:
 def _measured(measure: Measure) -> Callable[[EvalPrediction], dict[str, float]]:
     def compute(prediction: EvalPrediction) -> dict[str, float]:
         logits = np.asarray(prediction.predictions, dtype=np.float64)
+        if not np.isfinite(logits).all():
+            return {}  # The loss is no finite number either, for which StopWhenNotFinite ends the training.
         return dict(measure(np.asarray(prediction.label_ids, dtype=np.int64), logits))
 
     return compute

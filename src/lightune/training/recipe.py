@@ -10,11 +10,12 @@ from lightune.config import TrainingConfig
 
 EPOCHS = 3.0
 # A few hundred rows need more passes than three to learn from; a hundred thousand have said it all before the first.
-LEAST_STEPS, MOST_STEPS = 240, 3000
+LEAST_STEPS, MOST_STEPS = 240, 2000
 MOST_EPOCHS = 20.0
 # Width of the hidden states up to which a learning rate for LoRA holds. The small one was tried out on IMDb's
-# validation cut (docs/log.md). From GPT-2's size on: about ten times what a full fine-tune takes (Schulman et al. 2025, "LoRA Without
-# Regret"), which for GPT-2's usual 5e-5 is 5e-4; the LoRA paper used 2e-4 on GPT-2 medium and large.
+# validation cut (docs/log.md). From GPT-2's size on: about ten times what a full fine-tune takes (Schulman et al.
+# 2025, "LoRA Without Regret"), which for GPT-2's usual 5e-5 is 5e-4; the LoRA paper used 2e-4 on GPT-2 medium and
+# large.
 LORA_RATES = ((384, 1e-3), (1024, 5e-4), (math.inf, 2e-4))
 
 

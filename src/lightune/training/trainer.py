@@ -4,6 +4,7 @@ padding. All else, from the optimizer to evaluation and checkpoints, is the Trai
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ class StepTrainer(Trainer):
         logits = np.asarray(output.predictions)
         if output.metrics and f"{prefix}_loss" in output.metrics and logits.ndim == 2:
             losses = nn.functional.cross_entropy(torch.from_numpy(logits).double(), torch.as_tensor(output.label_ids))
-            output.metrics[f"{prefix}_loss"] = float(losses)
+            output.metrics[f"{prefix}_loss"] = float(losses) if np.isfinite(logits).all() else math.nan
         return output
 
     def logits_of(self, rows: TokenRows) -> NDArray[np.float64]:

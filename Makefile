@@ -1,0 +1,60 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# Set NO_SKIPS=1, as CI does, to turn a skipped test into a failure.
+NO_SKIPS ?=
+# Tests run on two processes of one thread each, which beats one process of two threads.
+PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LIGHTUNE_NO_SKIPS=$(NO_SKIPS) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: demo test check lint unit full install lock format clean
+
+demo: install  ## the main job on the embedded model and reviews; its report is runs/demo/report.html
+	HF_HUB_OFFLINE=1 $(BIN)/lightune study --model embedded --data embedded --arms pretrained,lora \
+		--train-size 2000 --max-steps 250 --evaluations 5 --out runs/demo
+	@echo
+	@echo "The demo trains on 2,000 of the 3,600 embedded training reviews, so that it takes a few minutes."
+	@echo "New texts, before and after:"
+	HF_HUB_OFFLINE=1 $(BIN)/lightune predict runs/demo --baseline \
+		"I expected a disaster and got a delight." \
+		"The music is lovely, but the film never gets going." \
+		"My brother called it a masterpiece. I looked at my watch for two hours." \
+		"Not a dull minute in it, and the ending made me cry."
+
+test: install lint  ## everything
+	$(PYTEST)
+
+check: install lint unit  ## what should pass before each commit; under a minute
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: install
+	$(PYTEST) -m "not full"
+
+full: install
+	$(PYTEST) -m full
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(INSTALLED)
+
+lock:  ## write requirements.lock from what is installed
+	sed -n '/^#/p' requirements.lock > requirements.lock.new
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' | LC_ALL=C sort -f >> requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+format:
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,3 @@
+from tests.study.shared import finished, three_labels
+
+__all__ = ["finished", "three_labels"]

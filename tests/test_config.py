@@ -1,0 +1,108 @@
+from dataclasses import replace
+
+import pytest
+
+from lightune.config import (
+    DataConfig,
+    LoraConfig,
+    ModelConfig,
+    StudyConfig,
+    TrainingConfig,
+    config_from_dict,
+    config_from_yaml,
+    config_to_dict,
+    config_to_yaml,
+)
+from lightune.errors import ConfigError
+
+ODD = StudyConfig(
+    model=ModelConfig("a/b", 128, "head+tail"),
+    data=DataConfig("Käse.csv", "text: #1", "001", "yes", "NA", "1.0", 10, 5, 7, 3),
+    arms=("lora", "pretrained"),
+    training=TrainingConfig(0.5, 12, 1e-5, 4, 2, "cosine", 0.25, 0.1, 0.5, 3, 0, "macro_f1", "balanced", True),
+    lora=LoraConfig(4, 8.5, 0.25, ("c_attn", "c_proj")),
+    seed=7,
+    seeds=3,
+    keep_texts=False,
+)
+
+
+@pytest.mark.parametrize("config", [StudyConfig(), ODD], ids=["defaults", "all set"])
+def test_a_configuration_comes_back_from_yaml_as_it_was(config):
+    assert config_from_yaml(config_to_yaml(config)) == config
+    assert config_from_dict(config_to_dict(config)) == config
+
+
+def test_missing_options_take_their_defaults():
+    assert config_from_yaml("") == StudyConfig()
+    assert config_from_yaml("seed: 4") == StudyConfig(seed=4)
+
+
+def test_every_fault_is_listed_at_once():
+    with pytest.raises(ConfigError) as caught:
+        StudyConfig(
+            model=ModelConfig("", 2, "middle"),
+            data=DataConfig("", train_size=1, test_size=0, seed=-1),
+            arms=("lora", "lora"),
+            training=TrainingConfig(learning_rate=-1, select_by="luck", warmup=1.0),
+            lora=LoraConfig(rank=0, dropout=1.0),
+            seeds=0,
+        )
+    for option in (
+        *("--model", "--max-length", "--truncate", "--data:", "--train-size", "--test-size", "--data-seed", "--arms"),
+        *("--learning-rate", "--select-by", "--warmup", "--rank", "--dropout", "--seeds"),
+    ):
+        assert option in str(caught.value)
+    assert "--alpha" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "option"),
+    [
+        ("training", "epochs", 0.0, "--epochs"),
+        ("training", "epochs", float("nan"), "--epochs"),
+        ("training", "max_steps", 0, "--max-steps"),
+        ("training", "batch_size", 0, "--batch-size"),
+        ("training", "accumulation", 0, "--accumulation"),
+        ("training", "schedule", "Linear", "--schedule"),
+        ("training", "weight_decay", -0.1, "--weight-decay"),
+        ("training", "max_grad_norm", 0.0, "--max-grad-norm"),
+        ("training", "evaluations", 0, "--evaluations"),
+        ("training", "patience", -1, "--patience"),
+        ("training", "class_weights", "inverse", "--class-weights"),
+        ("lora", "alpha", 0.0, "--alpha"),
+        ("lora", "dropout", float("nan"), "--dropout"),
+        ("data", "validation_size", 1, "--validation-size"),
+        ("model", "max_length", 3, "--max-length"),
+    ],
+)
+def test_a_value_out_of_range_is_named_by_its_option(section, name, value, option):
+    config = StudyConfig()
+    changed = replace(getattr(config, section), **{name: value})
+    with pytest.raises(ConfigError, match=f"^{option}: "):
+        replace(config, **{section: changed})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sead: 1", "sead"),
+        ("lora: {rang: 2}", "rang"),
+        ("seed: abc", "seed"),
+        ("data: 5", "data"),
+        ("training: {epochs: many}", "epochs"),
+        ("lora: {rank: null}", "rank"),
+        ("- lora", "mapping"),
+        ("a: [", "not YAML"),
+        ("seeds: 0", "--seeds"),
+    ],
+)
+def test_yaml_that_is_no_configuration_is_refused_with_its_fault(text, said):
+    with pytest.raises(ConfigError, match=said):
+        config_from_yaml(text)
+
+
+def test_faults_in_several_sections_of_a_file_are_named_together():
+    with pytest.raises(ConfigError) as caught:
+        config_from_yaml("sead: 1\nlora: {rang: 2}\ntraining: {batch_size: few}")
+    assert all(name in str(caught.value) for name in ("sead", "rang", "batch_size"))
