@@ -190,7 +190,8 @@ class RunRecord:
 
     seeds: the seeds its predictions carry; more than one only for an untrained head measured over head seeds.
     cut_rows: rows of each evaluated split that were longer than the model's limit. reload_difference: the largest
-    absolute difference between the logits of the saved and reloaded model and those in memory.
+    absolute difference between the logits of the saved and reloaded model and those in memory. head: `trained` or
+    `untrained`, how a model's head was before the arm did anything; None for what has none.
     """
 
     key: RunKey
@@ -204,6 +205,7 @@ class RunRecord:
     reload_difference: float | None = None
     cut_rows: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    head: str | None = None
 
 
 # ---------------------------------------------------------------------------------------------- evaluation
@@ -280,7 +282,7 @@ class Comparison:
 class ArmResult:
     """All runs of an arm, evaluated. `metrics` are those of the test split, `splits` those of the extra ones.
 
-    cost is the first seed's. head: for models, how the classification head came about.
+    cost is the first seed's. head: as in RunRecord.
     """
 
     name: str
@@ -296,6 +298,7 @@ class ArmResult:
     reload_difference: float | None = None
     cut_rows: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    head: str | None = None
 
 
 @dataclass(frozen=True)

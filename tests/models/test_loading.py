@@ -72,7 +72,7 @@ def test_the_backbone_is_the_checkpoints_to_the_bit(bases: dict[str, Path], kind
     base = load(bases[kind])
     saved = load_file(bases[kind] / "model.safetensors")
     kept = [name for name in base.model.state_dict() if name not in base.head.drawn]
-    assert len(kept) > 20
+    assert len(kept) >= 20
     for name in kept:
         assert torch.equal(base.model.state_dict()[name], saved[name]), name
 

@@ -24,6 +24,14 @@ def test_a_win():
     )
 
 
+def test_beating_a_head_that_was_never_trained_is_said_to_be_no_feat():
+    untrained = replace(factory.pretrained(), head="untrained")
+    text = said(factory.study((untrained, factory.lora())))
+    assert "The head of that rival was never trained, so its 50.6 % is guessing" in text
+    trained = replace(factory.pretrained(), head="trained")
+    assert "guessing" not in said(factory.study((trained, factory.lora())))
+
+
 def test_a_loss():
     text = said(factory.study(comparisons=(factory.comparison(-0.05, 0.02, 0.004),)))
     assert "5.0 points fewer than the pre-trained model as it is (3.0 to 7.0; McNemar p = 0.0040" in text

@@ -43,6 +43,7 @@ class FitFacts:
     rows: int = 0
     training: TrainingFacts | None = None
     notes: tuple[str, ...] = ()
+    head: str | None = None
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class LoraArm:
         changed, total = trainable_parameters(model)
         cut = int(rows.encoded.cut.sum())
         notes = (base.head.note, f"{cut:,} of {len(rows):,} training texts were cut at {encoder.max_length} tokens.")
-        facts = FitFacts(seconds, changed, total, trained.tokens, trained.rows, trained.facts, notes)
+        facts = FitFacts(seconds, changed, total, trained.tokens, trained.rows, trained.facts, notes, base.head.state)
         return FittedLora(context, base, model, encoder, facts, (context.seed,))
 
 

@@ -32,7 +32,9 @@ class PretrainedArm:
             seeds = tuple(range(self.context.seed, self.context.seed + HEAD_SEEDS))
             model = ManyHeads(base.model, base.head.drawn, seeds)
         notes = (base.head.note, f"Measured over {len(seeds)} head seeds.") if len(seeds) > 1 else (base.head.note,)
-        facts = FitFacts(fit_seconds=0.0, trainable_parameters=0, total_parameters=total, notes=notes)
+        facts = FitFacts(
+            fit_seconds=0.0, trainable_parameters=0, total_parameters=total, notes=notes, head=base.head.state
+        )
         return FittedPretrained(self.context, base, model, encoder, facts, seeds)
 
 

@@ -13,10 +13,12 @@ from torch import nn
 from lightune.artifacts.manifest import MANIFEST, Manifest, read_manifest
 from lightune.artifacts.saving import HEAD_FILE
 from lightune.compute import Encoder
+from lightune.config import EMBEDDED
 from lightune.errors import ModelError
 from lightune.methods import adapter_config, is_adapter, load_adapter
 from lightune.models import (
     Classifier,
+    ModelSource,
     checkpoint_labels,
     find_model,
     load_classifier,
@@ -55,7 +57,7 @@ def load_artifact(folder: Path) -> Artifact:
 
 
 def _load_own(folder: Path, manifest: Manifest) -> Artifact:
-    source = find_model(manifest.base.location if manifest.base.name != "embedded" else "embedded")
+    source = _find_base(folder, EMBEDDED if manifest.base.name == EMBEDDED else manifest.base.location)
     digest = weights_digest(source)
     if manifest.base.digest is not None and digest != manifest.base.digest:
         raise ModelError(
@@ -65,10 +67,27 @@ def _load_own(folder: Path, manifest: Manifest) -> Artifact:
     base = load_classifier(source, manifest.label_names, manifest.seed)
     encoder = Encoder(base.tokenizer, manifest.max_length, manifest.truncate)
     if manifest.kind == "adapter":
-        return Artifact(load_adapter(base.model, folder), encoder, manifest.label_names, True, manifest)
+        return Artifact(_with_adapter(base, folder), encoder, manifest.label_names, True, manifest)
     if manifest.head is not None:
         _load_head(base, folder / HEAD_FILE)
     return Artifact(base.model, encoder, manifest.label_names, True, manifest)
+
+
+def _find_base(folder: Path, location: str) -> ModelSource:
+    try:
+        return find_model(location)
+    except ModelError as error:
+        raise ModelError(
+            f"{folder}: its base model is expected at {location}, but cannot be used there. "
+            "Put it back, or train again."
+        ) from error
+
+
+def _with_adapter(base: Classifier, folder: Path) -> nn.Module:
+    try:
+        return load_adapter(base.model, folder)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{folder}: the adapter's tensors cannot be read ({error}).") from error
 
 
 def _load_head(base: Classifier, path: Path) -> None:
@@ -88,13 +107,13 @@ def _load_stock_adapter(folder: Path) -> Artifact:
     config = adapter_config(folder)
     if config.task_type != "SEQ_CLS":
         raise ModelError(f"{folder}: an adapter for SEQ_CLS is expected, but this one is for {config.task_type}.")
-    source = find_model(str(config.base_model_name_or_path))
+    source = _find_base(folder, str(config.base_model_name_or_path))
     count = _head_rows(folder)
     names = tuple(checkpoint_labels(source.config))
     names = names if len(names) == count else tuple(f"LABEL_{index}" for index in range(count))
     base = load_classifier(source, names, seed=0)
     encoder = Encoder(base.tokenizer, resolve_max_length(None, source.config, base.tokenizer), "head")
-    return Artifact(load_adapter(base.model, folder), encoder, names, False, None)
+    return Artifact(_with_adapter(base, folder), encoder, names, False, None)
 
 
 def _load_stock_model(folder: Path) -> Artifact:

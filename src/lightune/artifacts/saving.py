@@ -30,7 +30,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     before = folder.with_name(f".{folder.name}.{os.getpid()}.before")
-    for left_over in (scratch, before):
+    # One process writes at a time, so what lies there was left by one that was killed.
+    for left_over in (*folder.parent.glob(f".{folder.name}.*.partial"), before):
         shutil.rmtree(left_over, ignore_errors=True)
     scratch.mkdir()
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import typer
-from click.exceptions import Abort, ClickException, Exit, NoArgsIsHelpError
 
 from lightune.cli import inspect, predict, report, study
 from lightune.cli.signals import Terminated, terminable
@@ -15,6 +18,8 @@ from lightune.errors import LightuneError
 from lightune.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143
+# Older versions of typer raise click's UsageError, newer ones that of a copy they carry: this is whichever it is.
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="lightune",
@@ -47,32 +52,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 a fault of the program or a failed arm, 2 the user's
     input, 130 interrupted, 143 terminated. `--debug`, anywhere, shows tracebacks."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
+    words = [word for word in arguments if word != "--debug"]
+    debug = len(words) < len(arguments)
     try:
-        with terminable():
-            code = app([word for word in arguments if word != "--debug"], standalone_mode=False)
-    except Exit as leave:
-        return leave.exit_code
-    except NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
-    except ClickException as error:
+        with terminable(), _without_warnings(debug):
+            code = app(words, standalone_mode=False)
+        if code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
+    except USAGE_ERROR as error:
+        if not words:
+            print(error.format_message(), file=sys.stderr)  # the help
+            return int(error.exit_code)
         return _say(error.format_message(), error.exit_code, debug)
     except LightuneError as error:
         return _say(str(error), error.exit_code, debug)
-    except (KeyboardInterrupt, Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _say("Interrupted. The same command goes on from what is done.", INTERRUPTED, debug=False)
     except Terminated:
         return _say("Terminated. The same command goes on from what is done.", TERMINATED, debug=False)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has seen enough; newer versions of typer leave with SystemExit then.
+        _drop_output()
         return 0
     except OSError as error:
         return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1, debug)
     except Exception as error:
         return _say(f"{type(error).__name__}: {error} (a fault of lightune; --debug shows where)", 1, debug)
     return code if isinstance(code, int) else 0
+
+
+@contextlib.contextmanager
+def _without_warnings(debug: bool) -> Iterator[None]:
+    """Keep what libraries have to say to programmers from people, unless they asked for it."""
+    with warnings.catch_warnings():
+        if not debug and not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        yield
+
+
+def _drop_output() -> None:
+    """Send what is still to be written nowhere, so that the interpreter does not trip on it when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(sentence: str, code: int, debug: bool) -> int:

@@ -20,8 +20,11 @@ def progress_console() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on a line of its own, without NaN."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    """One JSON value on a line of its own, without NaN. Half a surrogate pair, which is no Unicode, is escaped."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if any("\ud800" <= character <= "\udfff" for character in line):
+        line = json.dumps(value, allow_nan=False)
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
@@ -29,6 +32,4 @@ def seconds(value: float) -> str:
     """Write a duration as people say it."""
     if value < 60:
         return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h"

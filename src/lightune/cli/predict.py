@@ -94,7 +94,8 @@ def _file(classifiers: dict[str, TextClassifier], source: Path, target: Path, te
     from lightune.cli.output import console, progress_console
     from lightune.inference import predict_file
 
-    with Progress(console=progress_console(), transient=True) as bars:
+    shown = progress_console()
+    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bars:
         task = bars.add_task("labelling", total=None)
         rows = predict_file(
             classifiers, source, target, text_column, lambda done, total: bars.update(task, completed=done, total=total)

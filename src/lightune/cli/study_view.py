@@ -7,8 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.box import SIMPLE
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from lightune.cli.output import console, print_json, progress_console, seconds
 from lightune.records import Cost, Metric, StudyResult, to_json
@@ -65,6 +67,7 @@ class TerminalView(QuietView):
     """A bar with the time left for each run, and a table at the end."""
 
     def __init__(self) -> None:
+        target = progress_console()
         self.bars = Progress(
             TextColumn("{task.description:<34}"),
             BarColumn(bar_width=30),
@@ -73,8 +76,9 @@ class TerminalView(QuietView):
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[facts]}"),
-            console=progress_console(),
+            console=target,
             transient=True,
+            disable=not target.is_terminal,  # a stopped bar leaves an empty line in a file
         )
         self.task: TaskID | None = None
         self.phase = ""
@@ -116,6 +120,10 @@ class TerminalView(QuietView):
         for arm in result.arms:
             if arm.status != "done":
                 target.print(f"{arm.name} failed: {arm.reason}", markup=False)
+        if not result.config["keep_texts"]:
+            target.print(
+                "No text was kept: the report shows no rows, and slices by text or column cannot be made later."
+            )
         target.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
 
     def _progress(self, event: Event) -> None:
@@ -146,28 +154,36 @@ SHOWN_FACTS = {"loss": "loss", "eval_accuracy": "validation accuracy", "eval_los
 
 
 def arms_table(result: StudyResult) -> Table:
-    """The arms with their figures and what they cost."""
+    """The arms with their figures and what they cost, in at most 80 columns."""
     test = result.data.splits["test"].rows
-    table = Table(title=f"{test:,} test rows, 95 % intervals", title_justify="left", pad_edge=False)
+    table = Table(
+        title=f"{test:,} test rows, in percent, with 95 % intervals", title_justify="left", pad_edge=False, box=SIMPLE
+    )
     table.add_column("arm", no_wrap=True)
-    for name in ("accuracy", "F1", "trained parameters", "fit", "predict", "peak memory"):
-        table.add_column(name, justify="right")
+    for name in ("accuracy", "F1", "trained", "fit", "predict", "memory"):
+        table.add_column(name, justify="right", no_wrap=True)
     for arm in result.arms:
         metrics, cost = arm.metrics, arm.cost
         if cost is None:
-            table.add_row(arm.name, "failed", *[""] * 5)
+            table.add_row(Text(arm.name), "failed", *[""] * 5)
             continue
-        table.add_row(arm.name, _percent(metrics["accuracy"]), _percent(metrics["f1"]), *_cost_cells(cost))
+        table.add_row(
+            Text(arm.name), _percent(metrics["accuracy"]), f"{100 * metrics['f1'].value:.1f}", *_cost_cells(cost)
+        )
     return table
 
 
 def _cost_cells(cost: Cost) -> list[str]:
     return [
-        f"{cost.trainable_parameters:,}",
+        _count(cost.trainable_parameters),
         seconds(cost.fit_seconds),
         seconds(cost.predict_seconds),
-        f"{cost.peak_memory_bytes / 2**20:,.0f} MiB",
+        f"{cost.peak_memory_bytes / 2**30:.2f} GiB",
     ]
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10_000 else f"{number / 1e3:,.0f} k" if number < 1e7 else f"{number / 1e6:,.0f} M"
 
 
 def _data_line(event: Event) -> str:
@@ -191,7 +207,7 @@ def _run_line(event: Event) -> str:
 def _percent(metric: Metric) -> str:
     if math.isnan(metric.value):
         return "-"
-    return f"{100 * metric.value:.1f} % ({100 * metric.low:.1f} to {100 * metric.high:.1f})"
+    return f"{100 * metric.value:.1f} ({100 * metric.low:.1f}-{100 * metric.high:.1f})"
 
 
 def _points(metric: Metric) -> str:

@@ -76,6 +76,11 @@ def write_table(path: Path, columns: Columns) -> None:
         else:
             _write_delimited(scratch, columns, "\t" if path.suffix.lower() == ".tsv" else ",")
         os.replace(scratch, path)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{path} cannot be written: a value holds half a surrogate pair, which is no Unicode. Name a .jsonl file, "
+            "where it can be escaped."
+        ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
@@ -85,7 +90,10 @@ def write_table(path: Path, columns: Columns) -> None:
 def _write_json_lines(path: Path, columns: Columns) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as handle:
         for row in zip(*columns.values(), strict=True):
-            handle.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n")
+            line = json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)
+            if any("\ud800" <= character <= "\udfff" for character in line):
+                line = json.dumps(dict(zip(columns, row, strict=True)))
+            handle.write(line + "\n")
 
 
 def _write_delimited(path: Path, columns: Columns, delimiter: str) -> None:

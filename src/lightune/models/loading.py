@@ -35,6 +35,11 @@ class Head:
     drawn: tuple[str, ...]
     note: str
 
+    @property
+    def state(self) -> str:
+        """`trained` or `untrained`, for the record."""
+        return "trained" if self.trained else "untrained"
+
 
 @dataclass(frozen=True)
 class Classifier:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,25 +61,34 @@ def find_model(source: str) -> ModelSource:
 
 
 def weights_digest(source: ModelSource) -> str | None:
-    """SHA-256 of a local model's weight file, its configuration where it has none; None for a hub id."""
+    """SHA-256 of a local model's weight files in the order of their names; None for a hub id.
+
+    A folder without weights has the digest of its configuration, from which they are drawn.
+    """
     if not source.is_local:
         return None
     folder = Path(source.location)
-    present = [folder / name for name in (*WEIGHT_FILES, "config.json") if (folder / name).exists()]
-    with present[0].open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    files = sorted(folder.glob("*.safetensors")) or [folder / "config.json"]
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as handle:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+    return digest.hexdigest()
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers from writing load reports and progress bars to the terminal, and put its settings back."""
+    """Keep transformers' load reports, progress bars and deprecation warnings (peft's calls cause some) from the
+    terminal, and put its settings back."""
     from transformers.utils import logging
 
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+            yield
     finally:
         logging.set_verbosity(before)
         if bars:

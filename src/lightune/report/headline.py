@@ -59,6 +59,8 @@ def headline(result: StudyResult) -> tuple[str, ...]:
     if comparison is None:
         others = "No other arm has a result" if len(done) == 1 else "No paired comparison was recorded"
         sentences.append(f"{others}, so whether it is worth it stays open.")
+    else:
+        sentences += _chance_sentence(result, comparison)
     sentences += _training_sentence(subject)
     return (*sentences, *_failures(failed))
 
@@ -92,6 +94,17 @@ def _difference(result: StudyResult, comparison: Comparison) -> str:
         delta = _negative(delta)
     word = "more" if verdict == WIN else "fewer"
     return f", {show.bare_percent(delta.value)} points {word} than {rival} ({interval(delta, show.bare_percent)}; {p})."
+
+
+def _chance_sentence(result: StudyResult, comparison: Comparison) -> list[str]:
+    """Say what it means to beat a head that was never trained."""
+    rival = next(arm for arm in result.arms if arm.name == comparison.b)
+    if rival.head != "untrained" or rival.training is not None:
+        return []
+    return [
+        f"The head of that rival was never trained, so its {show.percent(_accuracy(rival))} is guessing: the gap shows "
+        "that the training took hold, not that it beats a cheaper way."
+    ]
 
 
 def _training_sentence(arm: ArmResult) -> list[str]:

@@ -93,6 +93,7 @@ def _arm(
         reload_difference=first.reload_difference,
         cut_rows=first.cut_rows,
         notes=first.notes,
+        head=first.head,
     )
 
 

@@ -48,10 +48,18 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     (folder / "record.json").unlink(missing_ok=True)
     write_whole(folder / "spec.json", json.dumps(spec.to_json()))
     command = [sys.executable, "-m", "lightune.worker", str(folder / "spec.json")]
-    with (folder / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=_environment(), text=True
-        )
+    with (
+        (folder / "worker.log").open("ab") as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_environment(),
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             for line in process.stdout:

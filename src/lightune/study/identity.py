@@ -48,7 +48,10 @@ def check_same_study(folder: StudyFolder, config: StudyConfig) -> StudyConfig:
                 f"{strangers[0]!r}. Name another folder."
             )
         return config
-    before = config_from_yaml(folder.config.read_text(encoding="utf-8"))
+    try:
+        before = config_from_yaml(folder.config.read_text(encoding="utf-8"))
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--out {folder.root}: its config.yaml is damaged. Name another folder. ({error})") from error
     for option, old, new in _differences(before, config):
         raise ConfigError(
             f"--out {folder.root}: it holds another study, with {option} {old}, and this one has {new}. Name "

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cattrs
 import numpy as np
@@ -30,6 +30,9 @@ from lightune.records import (
 )
 from lightune.runtime import peak_device_memory_bytes, peak_memory_bytes, pick_device, seed_everything
 from lightune.study.folder import write_whole
+
+if TYPE_CHECKING:
+    from lightune.arms.base import FitFacts, Fitted, Predicted
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
@@ -90,15 +93,8 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         # What failed is not gone on with: the next try starts anew.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         raise
-    predictions, cut = [], {}
-    for name, rows in splits.evaluated().items():
-        answers = fitted.predict_each(rows.texts)
-        cut[name] = answers.cut_rows
-        for seed, probabilities in zip(fitted.seeds, answers.probabilities, strict=True):
-            predictions.append(_predictions(spec.key, name, seed, splits.label_names, rows, probabilities))
-        if name == "test":
-            measured = answers
-    peak = peak_memory_bytes()
+    answers = {name: fitted.predict_each(rows.texts) for name, rows in splits.evaluated().items()}
+    peak = peak_memory_bytes()  # before the reload, which holds a second model
     progress("save", 0, 1, {})
     route = fitted.save(artifact)
     try:
@@ -106,31 +102,20 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     except BaseException:
         remove_artifact(artifact)
         raise
-    write_predictions(folder / PREDICTIONS, spec.key.arm, predictions)
+    write_predictions(folder / PREDICTIONS, spec.key.arm, _predictions(spec.key, splits, fitted.seeds, answers))
     record = RunRecord(
         key=spec.key,
         status="done",
         reason=None,
         seeds=fitted.seeds,
         fingerprint=spec.fingerprint,
-        cost=Cost(
-            fit_seconds=fitted.facts.fit_seconds,
-            predict_seconds=measured.seconds,
-            trainable_parameters=fitted.facts.trainable_parameters,
-            total_parameters=fitted.facts.total_parameters,
-            peak_memory_bytes=peak,
-            artifact_bytes=folder_bytes(artifact),
-            fit_tokens_per_second=_rate(fitted.facts.tokens, fitted.facts.fit_seconds),
-            fit_rows_per_second=_rate(fitted.facts.rows, fitted.facts.fit_seconds),
-            predict_tokens_per_second=_rate(measured.tokens, measured.seconds),
-            predict_rows_per_second=_rate(len(splits.test), measured.seconds),
-            peak_device_memory_bytes=peak_device_memory_bytes(),
-        ),
+        cost=_cost(fitted.facts, answers["test"], len(splits.test), peak, folder_bytes(artifact)),
         training=fitted.facts.training,
         stock_route=route,
         reload_difference=difference,
-        cut_rows=cut,
+        cut_rows={name: answer.cut_rows for name, answer in answers.items()},
         notes=fitted.facts.notes,
+        head=fitted.facts.head,
     )
     write_whole(folder / RECORD, dumps(record))
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
@@ -183,20 +168,42 @@ def _own_checkpoints(folder: Path, fingerprint: str) -> None:
     mark.write_text(fingerprint, encoding="utf-8")
 
 
-def _predictions(key: RunKey, split: str, seed: int, names: tuple[str, ...], rows: Rows, values: Any) -> Predictions:
-    return Predictions(
-        arm=key.arm,
-        split=split,
-        train_size=key.train_size,
-        seed=seed,
-        label_names=names,
-        row_ids=rows.row_ids,
-        labels=rows.labels,
-        probabilities=np.asarray(values, dtype=np.float64),
+def _predictions(
+    key: RunKey, splits: Splits, seeds: tuple[int, ...], answers: Mapping[str, Predicted]
+) -> list[Predictions]:
+    return [
+        Predictions(
+            arm=key.arm,
+            split=name,
+            train_size=key.train_size,
+            seed=seed,
+            label_names=splits.label_names,
+            row_ids=rows.row_ids,
+            labels=rows.labels,
+            probabilities=probabilities,
+        )
+        for name, rows in splits.evaluated().items()
+        for seed, probabilities in zip(seeds, answers[name].probabilities, strict=True)
+    ]
+
+
+def _cost(facts: FitFacts, test: Predicted, rows: int, peak: int, artifact_bytes: int) -> Cost:
+    return Cost(
+        fit_seconds=facts.fit_seconds,
+        predict_seconds=test.seconds,
+        trainable_parameters=facts.trainable_parameters,
+        total_parameters=facts.total_parameters,
+        peak_memory_bytes=peak,
+        artifact_bytes=artifact_bytes,
+        fit_tokens_per_second=_rate(facts.tokens, facts.fit_seconds),
+        fit_rows_per_second=_rate(facts.rows, facts.fit_seconds),
+        predict_tokens_per_second=_rate(test.tokens, test.seconds),
+        predict_rows_per_second=_rate(rows, test.seconds),
+        peak_device_memory_bytes=peak_device_memory_bytes(),
     )
 
 
-def _reload(artifact: Path, fitted: Any, rows: Rows) -> float:
+def _reload(artifact: Path, fitted: Fitted, rows: Rows) -> float:
     """Largest difference between the logits of the artefact, loaded again, and those in memory. Raises RunError."""
     from lightune.inference import load
 

@@ -1,0 +1,159 @@
+"""What README and the tutorial say is true: their commands run, and what they name is there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, Block, blocks
+
+RUN = ("README.md", "docs/tutorial.md")
+DOCUMENTS = (*RUN, "CONTRIBUTING.md", "docs/how-numbers-are-computed.md", "docs/architecture.md")
+# Options of other programs that the documents name.
+FOREIGN_OPTIONS = {"--version"}
+SECONDS = 400
+
+
+def environment() -> dict[str, str]:
+    programs = Path(sys.executable).parent
+    return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
+
+
+def run(block: Block, folder: Path) -> str:
+    command = ["bash", "-euo", "pipefail", "-c", block.code]
+    if block.language == "python":
+        command = [sys.executable, "-c", block.code]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"{block.place}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr, f"{block.place}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_each_block_says_whether_it_is_run(document):
+    for block in blocks(document):
+        assert re.fullmatch(r"run|skip: \S.*", block.remark), f"{block.place}: `<!-- test: run -->` or `skip: reason`"
+
+
+@pytest.mark.parametrize("document", RUN)
+def test_documents_with_commands_have_blocks_that_run(document):
+    assert any(block.runs for block in blocks(document))
+
+
+@pytest.mark.full
+def test_readme_runs(tmp_path):
+    said = "\n".join(run(block, tmp_path) for block in blocks("README.md") if block.runs)
+    assert re.search(r"^lora .*%", said, re.MULTILINE)
+    assert '"label":' in said
+    for name in ("report.html", "report.md", "results.json", "config.yaml", "arms/lora/lightune.json",
+                 "arms/pretrained", "predictions/lora.parquet", "data/test.parquet"):  # fmt: skip
+        assert (tmp_path / "runs" / "first" / name).exists(), name
+    header = (tmp_path / "labelled.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header == "id,text,label,score,p_negative,p_positive"
+
+
+@pytest.mark.full
+def test_tutorial_runs(tmp_path):
+    for block in blocks("docs/tutorial.md"):
+        if block.runs:
+            run(block, tmp_path)
+    assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+    assert (tmp_path / "labelled.csv").is_file()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["study", "--model", "embedded", "--data", "absent.csv", "--out", "out"],
+        ["study", "--model", "embedded", "--text-column", "absent", "--out", "out"],
+        ["study", "--no-such-option", "--out", "out"],
+        ["study", "--model", "embedded", "--train-size", "many", "--out", "out"],
+        ["study", "--model", "no-such-model", "--out", "out"],
+        ["predict", "out", "a text"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_input_ends_with_2_and_writes_nothing(arguments, tmp_path):
+    done = subprocess.run(
+        ["lightune", *arguments], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check"])
+def test_make_has_the_targets(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text) if "://" not in target]
+    absent = [target for target in targets if not (ROOT / document).parent.joinpath(target).exists()]
+    assert absent == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_files_of_the_house_are_where_a_document_says(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|tests|scripts|examples|docs)/[\w./-]+\.(?:py|md|ipynb|csv))`", text)
+    absent = [name for name in named if not (ROOT / name).exists()]
+    assert absent == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_options_exist(document):
+    import typer
+
+    from lightune.cli.main import app
+
+    known = {
+        option
+        for verb in typer.main.get_command(app).commands.values()
+        for parameter in verb.params
+        for option in parameter.opts
+    }
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    assert named - known - FOREIGN_OPTIONS - {"--debug", "--help"} == set()
+
+
+def test_the_figures_have_a_place():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.index("<!-- figures:start -->") < text.index("<!-- figures:end -->")
+
+
+def test_every_metric_is_explained():
+    from lightune.evaluation import METRICS
+
+    text = (ROOT / "docs" / "how-numbers-are-computed.md").read_text(encoding="utf-8")
+    assert [name for name in METRICS if f"`{name}`" not in text] == []
+
+
+def test_every_cost_figure_is_explained():
+    from dataclasses import fields
+
+    from lightune.records import Cost
+
+    text = (ROOT / "docs" / "how-numbers-are-computed.md").read_text(encoding="utf-8")
+    assert [field.name for field in fields(Cost) if f"`{field.name}`" not in text] == []
+
+
+def test_no_document_names_a_machine():
+    for document in DOCUMENTS:
+        assert not re.search(r"/(work|home|root|Users)/", (ROOT / document).read_text(encoding="utf-8")), document

@@ -1,0 +1,182 @@
+"""Adapters on disk: what was trained comes back to the bit, here and in stock peft; what does not fit is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import peft
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification
+
+from lightune.config import LoraConfig
+from lightune.errors import ModelError
+from lightune.methods import adapter_config, attach_lora, is_adapter, load_adapter, save_adapter, trainable_parameters
+from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
+from tests.fixtures.models import KINDS
+
+BATCH = padded(token_rows(4, 9), 0)
+LABELS = torch.tensor([0, 1])
+
+
+def train(model: Any, steps: int = 3) -> None:
+    """A few steps by hand, so that both factors and the head are what training makes of them."""
+    model.train()
+    values = [value for value in model.parameters() if value.requires_grad]
+    optimizer = torch.optim.AdamW(values, lr=0.05)
+    for _ in range(steps):
+        loss = torch.nn.functional.cross_entropy(model(**BATCH).logits, LABELS)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.eval()
+
+
+def trained_adapter(folder: Path, base_folder: Path, **options: Any) -> tuple[Any, Any]:
+    torch.manual_seed(0)
+    base = load(base_folder)
+    model = attach_lora(base.model, base.head.modules, LoraConfig(rank=2, **options))
+    train(model)
+    save_adapter(model, folder, str(base_folder))
+    return base, model
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_leaves_the_base_as_it_was_to_the_bit(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    before = {name: value.clone() for name, value in load(bases[kind]).model.state_dict().items()}
+    _, model = trained_adapter(tmp_path, bases[kind])
+    seen = set()
+    for name, value in model.base_model.model.state_dict().items():
+        stock = name.replace(".base_layer.", ".").replace(".original_module.", ".")
+        if stock in before:
+            seen.add(stock)
+            assert torch.equal(value, before[stock]), name
+    assert seen == set(before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_adapter_comes_back_with_the_same_answers(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    _, model = trained_adapter(tmp_path, bases[kind])
+    expected = answers(model, **BATCH)
+    # Another seed draws another head, which the adapter's must replace.
+    fresh = load(bases[kind], seed=9)
+    untrained = answers(fresh.model, **BATCH)
+    loaded = load_adapter(fresh.model, tmp_path)
+    assert not loaded.training
+    assert torch.equal(answers(loaded, **BATCH), expected)
+    assert largest_difference(untrained, expected) > 1e-2
+    assert is_adapter(tmp_path)
+    assert adapter_config(tmp_path).base_model_name_or_path == str(bases[kind])
+    assert trainable_parameters(loaded)[1] == trainable_parameters(model)[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stock_peft_gives_the_same_logits(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    base, model = trained_adapter(tmp_path, bases[kind])
+    stock = AutoModelForSequenceClassification.from_pretrained(bases[kind], num_labels=2)
+    stock.config.pad_token_id = base.tokenizer.pad_token_id
+    loaded = peft.PeftModel.from_pretrained(stock, str(tmp_path)).eval()
+    assert largest_difference(answers(loaded, **BATCH), answers(model, **BATCH)) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bert"])
+def test_an_adapter_that_stock_peft_made_is_loaded(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    torch.manual_seed(4)
+    stock = AutoModelForSequenceClassification.from_pretrained(bases[kind], num_labels=2)
+    stock.config.pad_token_id = 0
+    targets, heads = (["c_attn"], ["score"]) if kind == "gpt2" else (["query"], ["classifier", "pooler"])
+    config = peft.LoraConfig(
+        task_type="SEQ_CLS", r=2, target_modules=targets, modules_to_save=heads, fan_in_fan_out=kind == "gpt2"
+    )
+    model = peft.get_peft_model(stock, config)
+    train(model)
+    model.save_pretrained(tmp_path)
+    loaded = load_adapter(load(bases[kind]).model, tmp_path)
+    assert largest_difference(answers(loaded, **BATCH), answers(model, **BATCH)) < 1e-5
+
+
+def drop_half(folder: Path) -> None:
+    path = folder / "adapter_model.safetensors"
+    weights = load_file(path)
+    save_file({name: weights[name] for name in sorted(weights)[::2]}, path)
+
+
+def drop_the_head(folder: Path) -> None:
+    path = folder / "adapter_model.safetensors"
+    save_file({name: value for name, value in load_file(path).items() if "lora_" in name}, path)
+
+
+def add_one(folder: Path) -> None:
+    path = folder / "adapter_model.safetensors"
+    save_file({**load_file(path), "base_model.model.odd": torch.zeros(1)}, path)
+
+
+def reshape(folder: Path) -> None:
+    path = folder / "adapter_model.safetensors"
+    weights = load_file(path)
+    save_file({name: torch.zeros(value.shape[0] + 1, *value.shape[1:]) for name, value in weights.items()}, path)
+
+
+def cut_off(folder: Path) -> None:
+    path = folder / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def remove(folder: Path) -> None:
+    (folder / "adapter_model.safetensors").unlink()
+
+
+def spoil_configuration(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{")
+
+
+def name_no_method(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "NO_SUCH_METHOD"}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (drop_half, r"does not fit this base model: \d+ tensors are missing and 0 do not belong"),
+        (drop_the_head, r"does not fit this base model: 1 tensors are missing and 0 do not belong .*score"),
+        (add_one, r"0 tensors are missing and 1 do not belong \(base_model\.model\.odd\)"),
+        (reshape, "other shapes than this base model's"),
+        (cut_off, r"adapter_model\.safetensors cannot be read"),
+        (remove, r"adapter_model\.safetensors is expected .* but is missing"),
+        (spoil_configuration, r"adapter_config\.json cannot be used"),
+        (name_no_method, r"adapter_config\.json cannot be used"),
+    ],
+)
+def test_an_adapter_that_is_not_whole_is_refused(
+    bases: dict[str, Path], tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    trained_adapter(tmp_path, bases["gpt2"])
+    spoil(tmp_path)
+    with pytest.raises(ModelError, match=message) as caught:
+        load_adapter(load(bases["gpt2"]).model, tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}: ")
+
+
+def test_an_adapter_of_another_base_is_refused(bases: dict[str, Path], tmp_path: Path) -> None:
+    trained_adapter(tmp_path, bases["bert"])
+    with pytest.raises((ModelError, ValueError)):
+        load_adapter(load(bases["gpt2"]).model, tmp_path)
+
+
+def test_an_adapter_of_other_labels_is_refused(bases: dict[str, Path], tmp_path: Path) -> None:
+    trained_adapter(tmp_path, bases["gpt2"])
+    with pytest.raises(ModelError, match="other shapes"):
+        load_adapter(load(bases["gpt2"], ("a", "b", "c")).model, tmp_path)
+
+
+def test_a_plain_folder_is_no_adapter(bases: dict[str, Path]) -> None:
+    assert not is_adapter(bases["gpt2"])
+
+
+def test_an_adapter_is_small_and_holds_no_embedding(bases: dict[str, Path], tmp_path: Path) -> None:
+    _, model = trained_adapter(tmp_path, bases["gpt2"])
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    assert sum(value.numel() for value in weights.values()) == trainable_parameters(model)[0]
+    assert not [name for name in weights if "wte" in name]

@@ -1,0 +1,174 @@
+"""A run that fails is the run's end and not the study's."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+import lightune
+from lightune.arms import lora as lora_module
+from lightune.arms.lora import LoraArm
+from lightune.errors import ModelError, RunError
+from lightune.records import RunKey
+from lightune.study import executors, in_process, in_worker, run_study
+from lightune.study.runs import RunSpec, read_record
+from tests.study.shared import quick_config, write_reviews
+
+
+@pytest.fixture
+def config(tiny_gpt2, tmp_path):
+    return quick_config(tiny_gpt2, write_reviews(tmp_path / "reviews", 30, 10), arms=("lora", "pretrained"))
+
+
+def _by_name(result):
+    return {arm.name: arm for arm in result.arms}
+
+
+@pytest.mark.parametrize("error", [RunError("It diverged."), ValueError("no <b>luck</b>"), MemoryError("full")])
+def test_an_arm_that_fails_is_named_with_its_reason_and_tried_again_next_time(config, tmp_path, monkeypatch, error):
+    def broken(self, train, validation):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LoraArm, "fit", broken)
+        result = run_study(config, tmp_path / "out", executor=in_process)
+    arms = _by_name(result)
+    assert arms["lora"].status == "failed"
+    assert str(error) in arms["lora"].reason
+    assert arms["lora"].metrics == {}
+    assert arms["pretrained"].status == "done"
+    assert result.comparisons == ()
+    assert lightune.load_result(tmp_path / "out").arms[0].reason == arms["lora"].reason
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "failed" in page
+    assert (tmp_path / "out" / "predictions" / "pretrained.parquet").exists()
+    assert not (tmp_path / "out" / "predictions" / "lora.parquet").exists()
+    again = run_study(config, tmp_path / "out", executor=in_process)
+    assert [arm.status for arm in again.arms] == ["done", "done"]
+    assert len(again.comparisons) == 1
+
+
+def test_a_study_whose_every_arm_failed_still_has_results_and_a_report(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(LoraArm, "fit", lambda *_: 1 / 0)
+    result = run_study(replace(config, arms=("lora",)), tmp_path / "out", executor=in_process)
+    assert [arm.status for arm in result.arms] == ["failed"]
+    assert "ZeroDivisionError" in (tmp_path / "out" / "report.md").read_text()
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_of_two_seeds_the_one_that_worked_is_kept(config, tmp_path, monkeypatch):
+    real = LoraArm.fit
+
+    def fails_first(self, train, validation):
+        if self.context.seed == 0:
+            raise RunError("Not this one.")
+        return real(self, train, validation)
+
+    monkeypatch.setattr(LoraArm, "fit", fails_first)
+    result = run_study(replace(config, seeds=2), tmp_path / "out", executor=in_process)
+    lora = _by_name(result)["lora"]
+    assert lora.status == "failed"
+    assert lora.reason == "seed 0: Not this one."
+    assert [entry.seed for entry in lora.seeds] == [1]
+    assert lora.metrics["loss"].value == pytest.approx(lora.seeds[0].metrics["loss"])
+
+
+def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not_left_behind(
+    config, tmp_path, monkeypatch
+):
+    real = lora_module.save_adapter_artifact
+
+    def corrupting(folder: Path, *rest):
+        real(folder, *rest)
+        path = folder / "adapter_model.safetensors"
+        tensors = load_file(path)
+        save_file({name: tensor + 0.01 for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
+
+    monkeypatch.setattr(lora_module, "save_adapter_artifact", corrupting)
+    result = run_study(config, tmp_path / "out", executor=in_process)
+    lora = _by_name(result)["lora"]
+    assert lora.status == "failed"
+    assert "answers differently" in lora.reason
+    assert _by_name(result)["pretrained"].status == "done"
+    assert "answers differently" in (tmp_path / "out" / "report.md").read_text()
+    with pytest.raises(ModelError):
+        lightune.load(tmp_path / "out" / "arms" / "lora")
+
+
+# -------------------------------------------------------------------------------- a worker's end, seen from its parent
+
+
+@pytest.fixture
+def spec(config, tmp_path) -> RunSpec:
+    return RunSpec(config, RunKey("lora", 27, 0), "f" * 64, "nowhere", str(tmp_path / "run"), str(tmp_path / "arm"))
+
+
+@pytest.fixture
+def worker(tmp_path, monkeypatch):
+    """Put a shell script in the worker's place."""
+
+    def place(script: str) -> None:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(executors.sys, "executable", str(path))
+
+    return place
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("kill -9 $$", "ran out of memory"),
+        ("kill -TERM $$", "SIGTERM"),
+        ("echo first >&2; echo the last words >&2; exit 3", "code 3: the last words"),
+        ("exit 4", "code 4"),
+        ("exit 0", "code 0"),
+        ('echo \'{"status": 1}\' > "$(dirname $3)/record.json"', "code 0"),
+    ],
+)
+def test_however_a_worker_ends_the_run_is_recorded_as_failed_with_a_sentence(spec, worker, script, said):
+    worker(script)
+    record = in_worker(spec, lambda *_: None)
+    assert record.status == "failed"
+    assert said in record.reason
+    assert read_record(Path(spec.folder)) == record
+
+
+def test_a_record_from_before_is_not_taken_for_this_run_s(spec, worker):
+    in_process(spec, lambda *_: None)  # fails: its data are nowhere
+    before = read_record(Path(spec.folder))
+    worker("exit 5")
+    assert "code 5" in in_worker(spec, lambda *_: None).reason
+    assert "code 5" not in before.reason
+
+
+def test_progress_is_passed_on_and_what_libraries_print_is_not(spec, worker):
+    worker(
+        """echo hello; echo '{"phase": "train", "done": 1, "total": 2, "facts": {"loss": 0.5}}'; echo '[]'; echo 3"""
+    )
+    heard = []
+    in_worker(spec, lambda *event: heard.append(event))
+    assert heard == [("train", 1, 2, {"loss": 0.5})]
+
+
+@pytest.mark.parametrize("before", ["", "trap '' TERM;"], ids=["a worker that stops", "a worker that does not listen"])
+def test_an_interruption_ends_the_worker_too(spec, worker, tmp_path, monkeypatch, before):
+    monkeypatch.setattr(executors, "STOP_SECONDS", 0.5)
+    line = '{"phase": "train", "done": 1, "total": 2, "facts": {}}'
+    worker(f"echo $$ > {tmp_path}/pid; {before} echo '{line}'; while :; do sleep 0.1; done")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        in_worker(spec, interrupt)
+    assert time.monotonic() - started < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
