@@ -154,6 +154,15 @@ def test_every_cost_figure_is_explained():
     assert [field.name for field in fields(Cost) if f"`{field.name}`" not in text] == []
 
 
+def test_the_recipe_is_told_as_it_is():
+    from lightune.training import recipe
+
+    least, most, epochs = recipe.LEAST_STEPS, f"{recipe.MOST_STEPS:,}", f"{recipe.MOST_EPOCHS:.0f}"
+    for document in ("docs/tutorial.md", "docs/how-numbers-are-computed.md"):
+        text = " ".join((ROOT / document).read_text(encoding="utf-8").split())
+        assert re.search(rf"at least {least} steps .?in at most {epochs} epochs.{{,10}} at most {most}", text), document
+
+
 def test_no_document_names_a_machine():
     for document in DOCUMENTS:
         assert not re.search(r"/(work|home|root|Users)/", (ROOT / document).read_text(encoding="utf-8")), document

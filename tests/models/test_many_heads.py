@@ -14,12 +14,7 @@ SEEDS = (3, 4, 9)
 BATCH = padded(token_rows(4, 9, 6), 0)
 
 
-POOLER = pytest.mark.xfail(
-    strict=True, reason="ManyHeads keeps the backbone's output, and BERT's drawn pooler is part of it: a known defect"
-)
-
-
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=POOLER if kind == "bert" else ()) for kind in KINDS])
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_head_answers_as_it_does_alone(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     together = answers(ManyHeads(base.model, base.head.drawn, SEEDS).eval(), **BATCH)

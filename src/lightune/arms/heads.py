@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,8 +18,8 @@ from lightune.models import draw_head
 class ManyHeads(nn.Module):
     """A classifier that answers once for each of several seeds of its head; logits are [rows, seeds, labels].
 
-    Works for any architecture: the backbone's output is computed once a batch and handed to each head's pass in turn.
-    drawn: names of the head's random parameters.
+    Works for any architecture: the parts of the backbone that hold no random parameter are computed once a batch, and
+    their output is handed to each head's pass in turn. drawn: names of the head's random parameters.
     """
 
     def __init__(self, model: PreTrainedModel, drawn: tuple[str, ...], seeds: tuple[int, ...]) -> None:
@@ -26,26 +28,15 @@ class ManyHeads(nn.Module):
         self.config = model.config
         self.heads = [self._draw(drawn, seed) for seed in seeds]
         self._restore(drawn, self.heads[0])
+        self.shared = unaffected(getattr(model, model.base_model_prefix), model.base_model_prefix, drawn)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None, **kwargs: Any
     ) -> SequenceClassifierOutput:
         """Logits [rows, seeds, labels]; the loss is the first head's."""
-        backbone = getattr(self.model, self.model.base_model_prefix)
-        compute = backbone.forward
-        kept: list[Any] = []
-
-        def once(*args: Any, **kwargs: Any) -> Any:
-            if not kept:
-                kept.append(compute(*args, **kwargs))
-            return kept[0]
-
-        backbone.forward = once
-        try:
-            inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **kwargs}
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **kwargs}
+        with computed_once(self.shared):
             each = [functional_call(self.model, head, kwargs=inputs).logits for head in self.heads]
-        finally:
-            del backbone.forward
         logits = torch.stack(each, dim=1)
         loss = None if labels is None else nn.functional.cross_entropy(logits[:, 0].float(), labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)
@@ -58,3 +49,40 @@ class ManyHeads(nn.Module):
         with torch.no_grad():
             for name in drawn:
                 self.model.get_parameter(name).copy_(head[name])
+
+
+def unaffected(module: nn.Module, name: str, drawn: tuple[str, ...]) -> list[nn.Module]:
+    """Return the largest parts of `module` (called `name`) that hold none of the `drawn` parameters.
+
+    That is the module itself, unless a drawn part lies inside, such as the pooler of a BERT that a language model
+    saved. Parts without parameters may come after a drawn one, as the pooler's activation does, and are left alone.
+    """
+    if next(module.parameters(), None) is None:
+        return []
+    if not any(parameter.startswith(f"{name}.") for parameter in drawn):
+        return [module]
+    parts = [unaffected(child, f"{name}.{own}", drawn) for own, child in module.named_children()]
+    return [part for found in parts for part in found]
+
+
+@contextmanager
+def computed_once(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Within it each of `modules` computes at its first call and answers each later one with the same output."""
+    for module in modules:
+        module.forward = _once(module.forward)
+    try:
+        yield
+    finally:
+        for module in modules:
+            del module.forward
+
+
+def _once(compute: Callable[..., Any]) -> Callable[..., Any]:
+    kept: list[Any] = []
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        if not kept:
+            kept.append(compute(*args, **kwargs))
+        return kept[0]
+
+    return forward

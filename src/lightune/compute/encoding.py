@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 1000
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Encoder:
     def _tokens(self, texts: Sequence[str]) -> Iterator[list[int]]:
         for start in range(0, len(texts), CHUNK):
             # The tokenizers library works on a list in parallel, and a chunk bounds the memory of its answer.
-            chunk = list(texts[start : start + CHUNK])
+            # Half a surrogate pair is no character: the tokenizer refuses it, and sees U+FFFD in its place.
+            chunk = [LONE_SURROGATE.sub("\ufffd", text) for text in texts[start : start + CHUNK]]
             yield from self.tokenizer(
                 chunk, add_special_tokens=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
             )["input_ids"]
