@@ -39,7 +39,13 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
         raise ModelError(f"{folder}: adapter_model.safetensors is expected beside adapter_config.json, but is missing.")
     config = adapter_config(folder)
     config.inference_mode = True
-    loaded: nn.Module = peft.get_peft_model(model, config)
+    config.base_model_name_or_path = None  # the caller has found the base; peft would warn when it has moved
+    try:
+        loaded: nn.Module = peft.get_peft_model(model, config)
+    except ValueError as error:
+        raise ModelError(
+            f"{folder}: the adapter is for layers that this base model does not have. Name the base model it was trained on."
+        ) from error
     try:
         weights = peft.load_peft_weights(str(folder), device="cpu")
     except (OSError, SafetensorError) as error:
