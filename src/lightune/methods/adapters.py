@@ -44,7 +44,8 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
         loaded: nn.Module = peft.get_peft_model(model, config)
     except ValueError as error:
         raise ModelError(
-            f"{folder}: the adapter is for layers that this base model does not have. Name the base model it was trained on."
+            f"{folder}: the adapter is for layers that this base model does not have. "
+            "Name the base model it was trained on."
         ) from error
     try:
         weights = peft.load_peft_weights(str(folder), device="cpu")
