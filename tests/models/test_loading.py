@@ -108,10 +108,15 @@ def test_a_head_whose_labels_have_no_names_is_taken_in_order_and_said_to_be(tmp_
     assert largest_difference(answers(base.model, **BATCH), answers(stock, **BATCH)) < 1e-6
 
 
-def test_a_trained_head_of_other_labels_is_refused(trained: dict[str, Path]) -> None:
-    with pytest.raises(ModelError, match=r"NEGATIVE, POSITIVE.*cat, dog") as caught:
-        load(trained["gpt2"], ("cat", "dog"))
-    assert "\n" not in str(caught.value)
+def test_a_trained_head_of_other_labels_gives_way_to_an_untrained_one(trained: dict[str, Path]) -> None:
+    heads = [load_classifier(find_model(str(trained["gpt2"])), ("cat", "dog"), seed) for seed in (1, 2)]
+    for base in heads:
+        assert not base.head.trained
+        assert base.head.drawn == ("score.weight",)
+        assert "NEGATIVE, POSITIVE" in base.head.note
+    assert not torch.equal(heads[0].model.score.weight, heads[1].model.score.weight)
+    stored = load_classifier(find_model(str(trained["gpt2"])), ("negative", "positive"), 1)
+    assert not torch.equal(heads[0].model.score.weight, stored.model.score.weight)
 
 
 @pytest.mark.parametrize("kind", KINDS)

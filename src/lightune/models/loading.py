@@ -64,7 +64,9 @@ def load_classifier(source: ModelSource, label_names: Sequence[str], seed: int) 
         # Where a folder holds no weights at all, the backbone must be the same for every arm and seed.
         torch.manual_seed(BACKBONE_SEED)
         model, absent = _load(source, len(label_names))
-    note = _settle_head(model, source, absent, order, label_names)
+    note = _settle_head(model, source, absent, order)
+    if order is None and not absent:
+        absent = _outside_backbone(model)
     if absent:
         draw_head(model, absent, seed)
     names = dict(enumerate(label_names))
@@ -126,7 +128,6 @@ def _settle_head(
     source: ModelSource,
     absent: tuple[str, ...],
     order: list[int] | None,
-    label_names: Sequence[str],
 ) -> str:
     """Fit the checkpoint's own head to the label names, and say in a sentence what the head is."""
     theirs = checkpoint_labels(source.config)
@@ -135,9 +136,9 @@ def _settle_head(
     if absent:
         return "The checkpoint has no head for these labels; its head is untrained."
     if order is None:
-        raise ModelError(
-            f"--model {source.name}: its trained head answers {', '.join(theirs)}, the data's labels are "
-            f"{', '.join(label_names)}, and they cannot be matched by name. Rename the data's labels to the model's."
+        return (
+            f"The checkpoint's own head answers {', '.join(theirs)}, which are not these labels by name; an "
+            "untrained head takes its place."
         )
     if order != list(range(len(order))):
         reorder_head(model, order)
