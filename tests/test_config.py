@@ -61,6 +61,7 @@ def test_every_fault_is_listed_at_once():
     [
         ("training", "epochs", 0.0, "--epochs"),
         ("training", "epochs", float("nan"), "--epochs"),
+        ("training", "epochs", float("inf"), "--epochs"),
         ("training", "max_steps", 0, "--max-steps"),
         ("training", "batch_size", 0, "--batch-size"),
         ("training", "accumulation", 0, "--accumulation"),
@@ -94,12 +95,26 @@ def test_a_value_out_of_range_is_named_by_its_option(section, name, value, optio
         ("lora: {rank: null}", "rank"),
         ("- lora", "mapping"),
         ("a: [", "not YAML"),
-        ("seeds: 0", "--seeds"),
+        ("seeds: 0", r"^--seeds: at least 1 is expected, got 0\.$"),
+        ("seed: 1.5", r"a whole number is expected, got 1\.5 @ \$\.seed"),
+        ("seed: true", "a whole number is expected, got True"),
+        ("arms: lora", "a list of texts is expected, got 'lora'"),
+        ("arms: [1]", "a list of texts"),
+        ("lora: {target_modules: c_attn}", "a list of texts"),
+        ("keep_texts: 'no'", "true or false is expected, got 'no'"),
+        ("training: {learning_rate: fast}", "a number is expected, got 'fast'"),
+        ("training: {learning_rate: true}", "a number is expected, got True"),
+        ("data: {source: 5}", "a text is expected, got 5"),
     ],
 )
 def test_yaml_that_is_no_configuration_is_refused_with_its_fault(text, said):
     with pytest.raises(ConfigError, match=said):
         config_from_yaml(text)
+
+
+def test_a_number_as_people_write_it_is_one():
+    config = config_from_yaml("training: {learning_rate: 1e-3, epochs: 2}")
+    assert (config.training.learning_rate, config.training.epochs) == (1e-3, 2.0)
 
 
 def test_faults_in_several_sections_of_a_file_are_named_together():

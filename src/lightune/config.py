@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import cattrs
 import yaml
+from cattrs.v import format_exception
 
 from lightune.errors import ConfigError
 
@@ -138,7 +140,7 @@ def _faults(config: StudyConfig) -> list[str]:
         _above("--max-grad-norm", training.max_grad_norm, 0),
         (0 <= lora.dropout < 1, f"--dropout: from 0 to below 1 is expected, got {lora.dropout}."),
         (0 <= training.warmup < 1, f"--warmup: from 0 to below 1 is expected, got {training.warmup}."),
-        (training.weight_decay >= 0, f"--weight-decay: 0 or more is expected, got {training.weight_decay}."),
+        (0 <= training.weight_decay < math.inf, f"--weight-decay: 0 or more is expected, got {training.weight_decay}."),
     ]
     return [sentence for holds, sentence in checks if not holds]
 
@@ -152,10 +154,42 @@ def _at_least(option: str, value: int | None, least: int) -> tuple[bool, str]:
 
 
 def _above(option: str, value: float | None, bound: float) -> tuple[bool, str]:
-    return value is None or value > bound, f"{option}: more than {bound} is expected, got {value}."
+    return value is None or bound < value < math.inf, f"{option}: more than {bound} is expected, got {value}."
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+class _WrongKind(ValueError):
+    """A value of another kind than its option takes."""
+
+
+def _structure(kind: type, seen: tuple[type, ...], expected: str) -> None:
+    """Have the converter take a value of `kind` from values of the kinds `seen` alone: cattrs's own way is to call
+    `kind`, which makes 8 of 8.7, True of "no" and four arms of "lora"."""
+
+    def structure(value: Any, _: Any) -> Any:
+        if not isinstance(value, seen) or isinstance(value, bool) is not (kind is bool):
+            raise _WrongKind(f"{expected} is expected, got {value!r}")
+        try:
+            return kind(value)
+        except ValueError:
+            raise _WrongKind(f"{expected} is expected, got {value!r}") from None
+
+    _converter.register_structure_hook(kind, structure)
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise _WrongKind(f"a list of texts is expected, got {value!r}")
+    return tuple(value)
+
+
+_structure(bool, (bool,), "true or false")
+_structure(int, (int,), "a whole number")
+_structure(float, (int, float, str), "a number")  # 1e-3 is a text in YAML 1.1
+_structure(str, (str,), "a text")
+_converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
 
 
 def config_to_dict(config: StudyConfig) -> dict[str, Any]:
@@ -171,10 +205,15 @@ def config_from_dict(values: Mapping[str, Any]) -> StudyConfig:
     """
     try:
         return _converter.structure(values, StudyConfig)
-    except ConfigError:
-        raise
     except cattrs.BaseValidationError as error:
-        raise ConfigError("The configuration is wrong: " + "; ".join(cattrs.transform_error(error)) + ".") from error
+        if isinstance(error.exceptions[0], ConfigError):  # of a whole configuration, with values out of range
+            raise error.exceptions[0] from None
+        faults = cattrs.transform_error(error, format_exception=_fault)
+        raise ConfigError("The configuration is wrong: " + "; ".join(faults) + ".") from error
+
+
+def _fault(error: BaseException, kind: type | None) -> str:
+    return str(error) if isinstance(error, _WrongKind) else format_exception(error, kind)
 
 
 def config_to_yaml(config: StudyConfig) -> str:

@@ -54,7 +54,7 @@ def test_documents_with_commands_have_blocks_that_run(document):
 @pytest.mark.full
 def test_readme_runs(tmp_path):
     said = "\n".join(run(block, tmp_path) for block in blocks("README.md") if block.runs)
-    assert re.search(r"^lora .*%", said, re.MULTILINE)
+    assert re.search(r"^ *lora +\d+\.\d \(\d+\.\d-\d+\.\d\)", said, re.MULTILINE)
     assert '"label":' in said
     for name in ("report.html", "report.md", "results.json", "config.yaml", "arms/lora/lightune.json",
                  "arms/pretrained", "predictions/lora.parquet", "data/test.parquet"):  # fmt: skip

@@ -48,7 +48,7 @@ class LoraArm:
             checkpoints=context.scratch / "checkpoints",
             progress=context.progress,
         )
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start + trained.seconds_before
         changed, total = trainable_parameters(model)
         cut = int(rows.encoded.cut.sum())
         notes = (base.head.note, f"{cut:,} of {len(rows):,} training texts were cut at {encoder.max_length} tokens.")

@@ -1,11 +1,13 @@
-"""What the Trainer calls while it trains: progress for people, an end to a training that has gone wrong."""
+"""What the Trainer calls while it trains: progress for people, what it took, an end to one that has gone wrong."""
 
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
 
 from lightune.errors import RunError
 from lightune.progress import Progress
@@ -32,6 +34,23 @@ class ProgressCallback(TrainerCallback):
         """Losses and metrics."""
         facts = {name: value for name, value in (logs or {}).items() if isinstance(value, int | float)}
         self.progress("train", state.global_step, state.max_steps, facts)
+
+
+class Work(TrainerCallback, ExportableState):
+    """Counts what a training takes. It is saved with each checkpoint, so that one that was cut off and gone on with
+    counts what its parts took together. tokens: useful ones; rows: each pass over a row; seconds_before: of the parts
+    before this one, up to the checkpoint that was gone on from."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.rows = 0
+        self.seconds_before = 0.0
+        self.started = time.perf_counter()
+
+    def state(self) -> dict[str, Any]:
+        """What the Trainer keeps in a checkpoint, from which it makes this object again."""
+        seconds = self.seconds_before + time.perf_counter() - self.started
+        return {"args": {}, "attributes": {"tokens": self.tokens, "rows": self.rows, "seconds_before": seconds}}
 
 
 class StopWhenNotFinite(TrainerCallback):

@@ -32,11 +32,15 @@ LOGGED_POINTS = 50
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training gave: facts for the record, and how many useful tokens and rows its steps took."""
+    """What a training gave: facts for the record, and how many useful tokens and rows its steps took.
+
+    seconds_before: what it had taken in a process that was cut off, up to the checkpoint that this one went on from.
+    """
 
     facts: TrainingFacts
     tokens: int
     rows: int
+    seconds_before: float
 
 
 def fit(
@@ -73,7 +77,8 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_last_whole_checkpoint(checkpoints))
-    return Trained(_facts(trainer, recipe), trainer.useful_tokens, trainer.useful_rows)
+    work = trainer.work
+    return Trained(_facts(trainer, recipe), work.tokens, work.rows, work.seconds_before)
 
 
 def predict(

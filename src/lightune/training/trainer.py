@@ -17,6 +17,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from lightune.compute import length_batches
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
+from lightune.training.callbacks import Work
 
 
 class StepTrainer(Trainer):
@@ -37,12 +38,11 @@ class StepTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.add_callback(Work())
         self.pad_id = pad_id
         self.step_rows = step_rows
         self.batch_size = batch_size
         self.class_weights = class_weights
-        self.useful_tokens = 0
-        self.useful_rows = 0
 
     def training_step(
         self,
@@ -55,10 +55,11 @@ class StepTrainer(Trainer):
         micro_batches = [self._prepare_inputs(batch) for batch in inputs["micro_batches"]]
         total = sum(self._weights(batch["labels"]).sum() for batch in micro_batches)
         loss = torch.zeros((), device=self.args.device)
+        work = self.work
         for batch in micro_batches:
             labels = batch.pop("labels")
-            self.useful_tokens += int(batch["attention_mask"].sum())
-            self.useful_rows += len(labels)
+            work.tokens += int(batch["attention_mask"].sum())
+            work.rows += len(labels)
             with self.compute_loss_context_manager():
                 logits = model(**batch).logits.float()
                 losses = nn.functional.cross_entropy(logits, labels, reduction="none")
@@ -66,6 +67,12 @@ class StepTrainer(Trainer):
             self.accelerator.backward(part)
             loss += part.detach()
         return loss
+
+    @property
+    def work(self) -> Work:
+        """What the training took so far. The Trainer puts another object in its place when it goes on from a
+        checkpoint, so it is looked up each time."""
+        return next(callback for callback in self.callback_handler.callbacks if isinstance(callback, Work))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Whole steps, in the sampler's order."""
