@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.fixtures.models import save_classifier
@@ -159,3 +162,10 @@ def test_a_traceback_is_shown_when_asked_for_and_the_code_stays(command, place):
     assert said.code == 2
     assert "Traceback" in said.err
     assert said.err.splitlines()[-1].startswith("lightune: ")
+
+
+def test_wrong_data_is_refused_before_torch_is_loaded(place):
+    words = ["study", "--data", str(place / "absent.csv"), "--model", "embedded", "--out", str(place / "out")]
+    code = "import sys; from lightune.cli.main import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "False"]

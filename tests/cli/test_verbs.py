@@ -15,6 +15,7 @@ from lightune.arms.lora import LoraArm
 from lightune.errors import RunError
 from lightune.study import in_process, run_study
 from lightune.version import VERSION
+from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, snapshot, unchanged, write_reviews
 
@@ -172,6 +173,15 @@ def test_predict_with_the_baseline_has_its_answer_beside_the_arm_s(finished, com
     own = lightune.load(finished.folder, "pretrained").predict([TEXTS[0]])[0]
     assert values["baseline"]["probabilities"] == pytest.approx(own.probabilities, abs=1e-6)
     assert values["baseline"]["probabilities"] != pytest.approx(values["probabilities"], abs=1e-6)
+
+
+def test_predict_says_when_nothing_vouches_for_the_artefact(finished, command, tmp_path):
+    stranger = save_classifier(tmp_path / "stranger", ("bad", "good"))
+    said = command("predict", stranger, TEXTS[0], "--json")
+    assert said.code == 0
+    assert f"{stranger} is unverified" in said.err
+    assert json.loads(said.out)["label"] in ("bad", "good")
+    assert "unverified" not in command("predict", finished.folder, TEXTS[0]).err
 
 
 def test_predict_for_people_shows_text_label_and_score(finished, command):

@@ -87,6 +87,8 @@ def test_a_folder_without_artefacts_is_refused_with_what_was_expected(tmp_path, 
 
 def test_the_baseline_is_the_study_s_pretrained_arm(finished, study, tiny_gpt2):
     assert baseline_of(finished.folder / "arms" / "lora") == finished.folder / "arms" / "pretrained"
+    other_seed = finished.folder / "arms" / "lora" / "seeds" / "1"
+    assert baseline_of(other_seed) == finished.folder / "arms" / "pretrained"
     for artifact in (study("lora") / "arms" / "lora", tiny_gpt2):
         with pytest.raises(InputError, match="--arms pretrained"):
             baseline_of(artifact)

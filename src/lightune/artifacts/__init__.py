@@ -2,7 +2,6 @@
 
 from lightune.artifacts.loading import Artifact, is_artifact, load_artifact
 from lightune.artifacts.manifest import FORMAT, BaseModel, Manifest, read_manifest
-from lightune.artifacts.predictions import read_predictions, write_predictions
 from lightune.artifacts.saving import (
     HEAD_FILE,
     SEEDS,
@@ -23,9 +22,7 @@ __all__ = [
     "is_artifact",
     "load_artifact",
     "read_manifest",
-    "read_predictions",
     "remove_artifact",
     "save_adapter_artifact",
     "save_base_artifact",
-    "write_predictions",
 ]

@@ -27,6 +27,7 @@ def predict(
 ) -> int:
     """Label texts with what a study made."""
     _check(texts, source, target)
+    from lightune.cli.output import progress_console
     from lightune.inference import baseline_of, find_artifact, load
     from lightune.models import quiet_transformers
 
@@ -35,6 +36,13 @@ def predict(
         classifiers = {"": load(artifact)}
         if baseline:
             classifiers["baseline_"] = load(baseline_of(artifact))
+        if not classifiers[""].verified:
+            progress_console().print(
+                f"lightune: {artifact} is unverified: lightune did not make it, so nothing tells whether its base, its "
+                "cut of long texts and its labels are those it was trained with.",
+                markup=False,
+                soft_wrap=True,
+            )
         if source is not None and target is not None:
             return _file(classifiers, source, target, text_column)
         return _texts(classifiers, texts or [], as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lightune.artifacts import is_artifact, read_manifest
+from lightune.artifacts import SEEDS, is_artifact, read_manifest
 from lightune.errors import ConfigError, ModelError
 from lightune.inference.classifier import TextClassifier, load_classifier_folder
 
@@ -46,10 +46,13 @@ def arms_of(study: Path) -> list[str]:
 
 def baseline_of(artifact: Path) -> Path:
     """Return the folder of the `pretrained` arm of the study that `artifact` belongs to. Raises ModelError."""
-    baseline = artifact.parent / "pretrained"
-    if artifact.parent.name != "arms" or not is_artifact(baseline):
+    arm = artifact.resolve()
+    if arm.parent.name == SEEDS:  # arms/<arm>/seeds/<k>
+        arm = arm.parent.parent
+    baseline = arm.parent / "pretrained"
+    if arm.parent.name != "arms" or not is_artifact(baseline):
         raise ModelError(
-            f"--baseline: the arm `pretrained` is expected beside {artifact.name}, but the study has not saved it. Run "
+            f"--baseline: the arm `pretrained` is expected beside {arm.name}, but the study has not saved it. Run "
             "the study again with --arms pretrained added."
         )
     return baseline

@@ -7,8 +7,8 @@ from itertools import combinations
 from typing import Any
 
 from lightune.arms import KINDS
-from lightune.artifacts import read_predictions, write_predictions
 from lightune.evaluation import compare, point_metrics, positive_index, score
+from lightune.predictions import read_predictions, write_predictions
 from lightune.records import (
     SCHEMA_VERSION,
     ArmResult,

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightune.artifacts import SEEDS
 from lightune.records import RunKey
 
 
@@ -51,6 +50,8 @@ class StudyFolder:
 
     def artifact(self, key: RunKey, first_seed: int) -> Path:
         """The artefact of a run: the first seed's is the arm's own."""
+        from lightune.artifacts import SEEDS  # Here, since it loads torch: wrong input is refused without it.
+
         arm = self.root / "arms" / key.arm
         return arm if key.seed == first_seed else arm / SEEDS / str(key.seed)
 

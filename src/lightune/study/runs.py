@@ -15,6 +15,7 @@ import numpy as np
 from lightune.config import StudyConfig
 from lightune.data import load_rows, save_rows
 from lightune.errors import RunError
+from lightune.predictions import write_predictions
 from lightune.progress import Progress
 from lightune.records import (
     Cost,
@@ -69,7 +70,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     """
     from lightune.arms import make_arm
     from lightune.arms.base import ArmContext
-    from lightune.artifacts import folder_bytes, remove_artifact, write_predictions
+    from lightune.artifacts import folder_bytes, remove_artifact
 
     splits = read_splits(Path(spec.data))
     folder, artifact = Path(spec.folder), Path(spec.artifact)

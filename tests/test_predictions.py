@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from lightune.artifacts import predictions as module
-from lightune.artifacts import read_predictions, write_predictions
+from lightune import predictions as module
+from lightune.predictions import read_predictions, write_predictions
 from lightune.records import Predictions
 
 ODD = ("", "seed", "p_x", "x", "label", "größer\n als", "a,b", "'\"", "👍", "NA", "001")
