@@ -121,3 +121,10 @@ def test_faults_in_several_sections_of_a_file_are_named_together():
     with pytest.raises(ConfigError) as caught:
         config_from_yaml("sead: 1\nlora: {rang: 2}\ntraining: {batch_size: few}")
     assert all(name in str(caught.value) for name in ("sead", "rang", "batch_size"))
+
+
+def test_a_seed_is_one_that_numpy_takes():
+    assert StudyConfig(seed=2**32 - 5).seed == 2**32 - 5
+    for seed, seeds in ((2**32 - 4, 1), (2**32 - 9, 10), (-1, 1)):
+        with pytest.raises(ConfigError, match=r"^--seed: from 0 to below"):
+            StudyConfig(seed=seed, seeds=seeds)

@@ -24,7 +24,8 @@ RUN_NAME = re.compile(r"[a-z0-9._-]{1,64}")
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which texts, and how they are split. Sizes are rows; None takes all there are (validation: a tenth of train).
+    """Which texts, and how they are split. Sizes are rows; None takes all there are (validation: a tenth of train,
+    with `train_size` a fifth of that and at least 200).
 
     source: a hub id, a folder, a file or `embedded`. split_column: a column that names each row's split.
     group_column: rows that share a value never stand on both sides of a cut. seed: draws the subsets and the cuts.
@@ -116,7 +117,11 @@ def _faults(config: StudyConfig) -> list[str]:
         (bool(config.arms), "--arms: at least one arm is expected, none was given."),
         (len(set(config.arms)) == len(config.arms), f"--arms: each arm once, got {', '.join(config.arms)}."),
         (config.seeds >= 1, f"--seeds: at least 1 is expected, got {config.seeds}."),
-        (config.seed >= 0, f"--seed: 0 or more is expected, got {config.seed}."),
+        # numpy's seeds end at 2**32, and an untrained head takes five of them.
+        (
+            0 <= config.seed <= 2**32 - max(config.seeds, 5),
+            f"--seed: from 0 to below 2**32 with all --seeds is expected, got {config.seed}.",
+        ),
         (data.seed >= 0, f"--data-seed: 0 or more is expected, got {data.seed}."),
         (bool(data.source), "--data: a name or a path is expected, got nothing."),
         (bool(model.source), "--model: a name or a path is expected, got nothing."),

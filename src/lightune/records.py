@@ -67,7 +67,7 @@ class DataFacts:
     """What the report says of the data. `fingerprint`: SHA-256 over the row ids and labels of every split used.
 
     notes: sentences for people on what was done ("No validation split: 10 % were cut from train.").
-    train_test_overlap: test rows whose text also stands in train.
+    train_test_overlap: test rows whose text also stands in train or validation.
     """
 
     source: str

@@ -172,3 +172,18 @@ def test_the_positive_label(tmp_path, labels, asked, expected):
     else:
         with pytest.raises(DataError, match=expected):
             load_splits(config)
+
+
+def test_the_fingerprint_follows_the_declared_order_of_labels():
+    from lightune.data.facts import fingerprint
+
+    assert fingerprint({}, ("a", "b")) != fingerprint({}, ("b", "a"))
+
+
+@pytest.mark.parametrize(
+    "features", [[{"name": "label", "dtype": {"class_label": None}}], [{"dtype": {"class_label": {"names": ["a"]}}}]]
+)
+def test_a_declaration_of_labels_that_says_nothing_is_passed_over(features):
+    from lightune.data.layout import _class_names
+
+    assert _class_names(features) == {}

@@ -180,7 +180,7 @@ REFUSED = {
     "not parquet": ("t.parquet", b"text,label\na,b\n", "cannot be read as Parquet"),
     "cut parquet": ("t.parquet", b"PAR1" + b"\x15" * 50 + b"PAR1", "cannot be read as Parquet"),
     "not json": ("t.jsonl", b'{"a": 1}\nnope\n', "line 2: an object"),
-    "not an object": ("t.jsonl", b'{"a": 1}\n\n[1]\n', "line 3: an object .* got nested"),
+    "not an object": ("t.jsonl", b'{"a": 1}\n\n[1]\n', "line 3: an object .* got a list"),
     "doubled key": ("t.jsonl", b'{"a": 1, "a": 2}\n', "line 1: the key 'a' stands twice"),
     "too deep": ("t.jsonl", b'{"a": ' + b"[" * 100_000, "line 1: .*(nested too deep|no JSON)"),
     "raw control character": ("t.jsonl", b'{"a": "x\x01"}', "line 1"),

@@ -228,3 +228,11 @@ def test_nothing_is_written_beside_the_data(tmp_path, two_files):
     before = sorted(path for path in tmp_path.rglob("*"))
     load_splits(two_files)
     assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../../out", "2020/01", ".hidden", "x" * 300, "a\\b"])
+def test_a_split_whose_name_can_be_no_file_s_is_refused(tmp_path, name):
+    rows = [(*row, split) for row, split in zip(reviews(30), ["train", "test", name] * 10, strict=True)]
+    source = write_csv(tmp_path / "t.csv", rows, ("text", "label", "part"))
+    with pytest.raises(DataError, match=r"its name becomes a file's: at most 64 characters"):
+        load_splits(DataConfig(str(source), split_column="part"))

@@ -74,6 +74,7 @@ def test_an_unknown_positive_label_is_refused() -> None:
 def test_the_public_names_are_these() -> None:
     assert sorted(evaluation.__all__) == [
         "METRICS",
+        "RANKED",
         "check_predictions",
         "compare",
         "confusion_matrix",

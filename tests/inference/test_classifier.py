@@ -91,3 +91,9 @@ def test_rows_done_are_told_and_add_up(classifier):
     told = []
     classifier.probabilities(TEXTS, told.append)
     assert sum(told) == len(TEXTS)
+
+
+def test_a_column_of_a_table_is_a_list_of_texts(classifier):
+    pandas = pytest.importorskip("pandas")
+    texts = pandas.Series(["the plot is dull", "a joy"], index=[7, 9])
+    assert classifier.predict(texts) == classifier.predict(texts.tolist())

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lightune
+from lightune.data import read_table
 from lightune.errors import ConfigError, DataError, InputError
 from lightune.inference import files as module
 from lightune.inference import predict_file
@@ -166,3 +167,12 @@ def test_half_a_surrogate_pair_gets_an_answer(classifiers, tmp_path):
     given = write(tmp_path / "in.jsonl", [{"text": HALF, "id": "a"}])
     assert predict_file(classifiers, given, tmp_path / "out.jsonl") == 1
     assert read(tmp_path / "out.jsonl")[0]["text"] == HALF
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_a_lone_carriage_return_stays_inside_its_value(tmp_path, suffix):
+    columns = {"text": ["one\rtwo", "three"], "label": ["a", "b"], "score": [0.5, None]}
+    write_table(tmp_path / f"out{suffix}", columns)
+    table = read_table(tmp_path / f"out{suffix}")
+    assert list(table.columns["text"]) == columns["text"]
+    assert list(table.columns["label"]) == columns["label"]

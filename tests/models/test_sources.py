@@ -178,3 +178,8 @@ def test_no_code_that_lies_beside_a_model_is_run(bases: dict[str, Path], tmp_pat
         assert type(base.model).__module__.startswith("transformers.")
         assert type(load_tokenizer(source)).__module__.startswith("transformers.")
     assert not marker.exists()
+
+
+def test_a_path_from_home_is_one(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(bases["gpt2"].parent))
+    assert find_model("~/gpt2").location == str(bases["gpt2"].resolve())

@@ -28,6 +28,10 @@ def test_beating_a_head_that_was_never_trained_is_said_to_be_no_feat():
     untrained = replace(factory.pretrained(), head="untrained")
     text = said(factory.study((untrained, factory.lora())))
     assert "The head of that rival was never trained, so its 50.6 % is guessing" in text
+    assert "the gap shows that the training took hold" in text
+    for other in (factory.comparison(0.01, 0.02, 0.4), factory.comparison(-0.05, 0.02, 0.004)):
+        text = said(factory.study((untrained, factory.lora()), comparisons=(other,)))
+        assert "guessing: no sign yet that the training took hold." in text
     trained = replace(factory.pretrained(), head="trained")
     assert "guessing" not in said(factory.study((trained, factory.lora())))
 

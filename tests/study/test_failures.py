@@ -13,11 +13,13 @@ from safetensors.torch import load_file, save_file
 import lightune
 from lightune.arms import lora as lora_module
 from lightune.arms.lora import LoraArm
-from lightune.errors import ModelError, RunError
+from lightune.config import TrainingConfig
+from lightune.errors import ConfigError, ModelError, RunError
 from lightune.records import RunKey
 from lightune.study import executors, in_process, in_worker, run_study
 from lightune.study.runs import RunSpec, read_record
-from tests.study.shared import quick_config, write_reviews
+from tests.fixtures.reviews import make_reviews, write_csv
+from tests.study.shared import never, quick_config, write_reviews
 
 
 @pytest.fixture
@@ -172,3 +174,25 @@ def test_an_interruption_ends_the_worker_too(spec, worker, tmp_path, monkeypatch
     assert time.monotonic() - started < 5
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_file_in_the_working_directory_does_not_take_a_library_s_place(tiny_gpt2, tmp_path, monkeypatch):
+    (tmp_path / "datasets.py").write_text("raise SystemExit('mine')")
+    (tmp_path / "tokenizers.py").write_text("raise SystemExit('mine')")
+    monkeypatch.chdir(tmp_path)
+    data = write_reviews(tmp_path / "reviews", 30, 10)
+    result = run_study(quick_config(tiny_gpt2, data), tmp_path / "out")
+    assert [arm.status for arm in result.arms] == ["done"]
+
+
+@pytest.mark.parametrize("metric", ["auroc", "pr_auc"])
+def test_a_metric_that_validation_cannot_give_is_refused_as_the_one_to_choose_by(tiny_gpt2, tmp_path, metric):
+    rows = [*make_reviews(40), ("It is neither.", "middling")]
+    folder = tmp_path / "rare"
+    folder.mkdir()
+    write_csv(folder / "train.csv", rows)
+    write_csv(folder / "test.csv", make_reviews(10))
+    config = quick_config(tiny_gpt2, folder, training=TrainingConfig(max_steps=2, select_by=metric))
+    with pytest.raises(ConfigError, match=f"--select-by {metric}: .* none of 'middling'"):
+        run_study(config, tmp_path / "out", executor=never)
+    assert not (tmp_path / "out").exists()

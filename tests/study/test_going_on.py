@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import lightune
+from lightune.arms.fitted_model import FittedModel
 from lightune.config import TrainingConfig
 from lightune.study import Event, StudyFolder, in_process, run_study
 from lightune.study import study as study_module
@@ -206,3 +207,20 @@ def test_what_another_process_did_in_the_meantime_is_kept(tiny_gpt2, reviews, tm
     monkeypatch.setattr(study_module, "check_model", slow)
     result = run_study(config, tmp_path / "out", executor=never)
     assert [arm.status for arm in result.arms] == ["done"]
+
+
+def test_what_failed_after_the_training_does_not_train_again(tiny_gpt2, reviews, tmp_path, monkeypatch):
+    config = quick_config(tiny_gpt2, reviews, arms=("lora",))
+    with monkeypatch.context() as broken:
+        broken.setattr(FittedModel, "predict_each", _full_disk)
+        failed = run_study(config, tmp_path / "out", executor=in_process)
+    assert (failed.arms[0].status, failed.arms[0].reason) == ("failed", "OSError: no room")
+    watch = Watch()
+    result = run_study(config, tmp_path / "out", watch, in_process)
+    assert result.arms[0].status == "done"
+    assert watch.steps == []
+    assert result.arms[0].training.steps == 3
+
+
+def _full_disk(*_):
+    raise OSError("no room")

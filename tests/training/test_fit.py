@@ -137,6 +137,28 @@ def test_how_long_it_waited_for_better_counts_on_after_a_cut(bases, tmp_path):
     assert second.fit(second.recipe(**options), tmp_path / "cut").facts.steps == uncut.steps
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_steps": 7, "evaluations": 2, "patience": 0, "schedule": "constant"},  # ends in the middle of an epoch
+        {"max_steps": 60, "evaluations": 30, "learning_rate": 5e-2, "schedule": "constant", "patience": 2},
+    ],
+    ids=["all steps", "stopped early"],
+)
+def test_a_training_that_had_ended_is_not_trained_on(bases, tmp_path, options):
+    whole = Training(bases["gpt2"])
+    recipe = whole.recipe(**options)
+    first = whole.fit(recipe, tmp_path)
+    again = Training(bases["gpt2"])
+    steps: list[int] = []
+    second = again.fit(recipe, tmp_path, progress=lambda _, done, __, ___: steps.append(done))
+    assert steps == []
+    assert second.facts == first.facts
+    assert (second.rows, second.tokens) == (first.rows, first.tokens)
+    assert second.seconds_before > 0
+    assert all(torch.equal(value, whole.weights()[name]) for name, value in again.weights().items())
+
+
 def test_balanced_weights_are_scikit_learns(bases, tmp_path, monkeypatch):
     from sklearn.utils.class_weight import compute_class_weight
 

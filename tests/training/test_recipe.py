@@ -23,7 +23,7 @@ def test_steps_are_counted_not_only_epochs(rows, steps, epochs):
     assert recipe.epochs == pytest.approx(epochs)
 
 
-@pytest.mark.parametrize(("width", "rate"), [(32, 2e-3), (384, 2e-3), (768, 5e-4), (1024, 5e-4), (4096, 2e-4)])
+@pytest.mark.parametrize(("width", "rate"), [(32, 1e-3), (384, 1e-3), (768, 5e-4), (1024, 5e-4), (4096, 2e-4)])
 def test_the_learning_rate_goes_by_the_models_width(width, rate):
     assert resolve_recipe(TrainingConfig(), 100, width).learning_rate == rate
 

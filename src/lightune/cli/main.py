@@ -67,9 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LightuneError as error:
         return _say(str(error), error.exit_code, debug)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("Interrupted. The same command goes on from what is done.", INTERRUPTED, debug=False)
+        return _say(f"Interrupted.{_goes_on(words)}", INTERRUPTED, debug=False)
     except Terminated:
-        return _say("Terminated. The same command goes on from what is done.", TERMINATED, debug=False)
+        return _say(f"Terminated.{_goes_on(words)}", TERMINATED, debug=False)
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has seen enough; newer versions of typer leave with SystemExit then.
         _drop_output()
@@ -88,6 +88,10 @@ def _without_warnings(debug: bool) -> Iterator[None]:
         if not debug and not sys.warnoptions:
             warnings.simplefilter("ignore")
         yield
+
+
+def _goes_on(words: Sequence[str]) -> str:
+    return " The same command goes on from what is done." if "study" in words[:1] else ""
 
 
 def _drop_output() -> None:

@@ -53,8 +53,8 @@ def overlap(rows: Rows, *others: Rows) -> int:
 
 
 def fingerprint(splits: Mapping[str, Rows], label_names: Sequence[str]) -> str:
-    """SHA-256 over the splits in order of name, each with its rows' ids and label names in order."""
-    digest = hashlib.sha256()
+    """SHA-256 over the labels' order and the splits in order of name, each with its rows' ids and label names."""
+    digest = hashlib.sha256(json.dumps(list(label_names)).encode())
     for name in sorted(splits):
         digest.update(json.dumps([name, len(splits[name])]).encode())
         for row_id, label in zip(splits[name].row_ids, splits[name].labels, strict=True):

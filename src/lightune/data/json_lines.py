@@ -66,7 +66,8 @@ def _table(path: str, rows: list[Any], lines: tuple[int, ...] | None) -> Table:
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             place = Table({}, {}, (part,)).where(index)
-            raise DataError(f'{place}: an object such as {{"text": "…"}} is expected, got {_kind(row)}.')
+            seen = "a list" if isinstance(row, list) else _kind(row)
+            raise DataError(f'{place}: an object such as {{"text": "…"}} is expected, got {seen}.')
     if not rows:
         raise DataError(f"{path} has no rows: an object a line is expected.")
     names = list(dict.fromkeys(name for row in rows for name in row))

@@ -142,7 +142,8 @@ def _class_names(features: Sequence[Any]) -> dict[str, tuple[str, ...]]:
     found = {}
     for feature in features:
         kind = feature.get("dtype") if isinstance(feature, dict) else None
-        names = kind["class_label"].get("names") if isinstance(kind, dict) and "class_label" in kind else None
+        labels = kind.get("class_label") if isinstance(kind, dict) else None
+        names = labels.get("names") if isinstance(labels, dict) and "name" in feature else None
         if isinstance(names, dict) and set(map(str, names)) == {str(number) for number in range(len(names))}:
             names = [names[key] for key in sorted(names, key=int)]
         if isinstance(names, list):

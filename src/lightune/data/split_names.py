@@ -17,6 +17,7 @@ _NAMES = {
 }
 # The hub's own names for shards: train-00000-of-00002.parquet. They may name any split.
 _SHARD = re.compile(r"(?P<split>.+)-[0-9]{5}-of-[0-9]{5}.*")
+LONGEST_NAME = 64
 _BETWEEN_WORDS = re.compile(r"[-._ 0-9]+")
 
 
@@ -37,6 +38,15 @@ def canonical_names(names: Iterable[str], what: str) -> dict[str, str]:
         if len(same) > 1:
             raise DataError(f"{what}: {listing(same)} all stand for {split}. Rename all but one.")
     return mapped
+
+
+def check_split_name(name: str, what: str) -> None:
+    """Raise DataError for a name that cannot be a file's, since a study keeps each split in one of its own."""
+    if not name or len(name) > LONGEST_NAME or name.startswith(".") or any(sign in name for sign in "/\\\0"):
+        raise DataError(
+            f"{what}: a split is called {name[:LONGEST_NAME]!r}, but its name becomes a file's: at most {LONGEST_NAME} "
+            "characters are expected, no slash, no dot at the start. Rename it."
+        )
 
 
 def split_of_file(path: PurePosixPath) -> str | None:

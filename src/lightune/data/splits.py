@@ -14,7 +14,7 @@ from lightune.data.facts import data_facts
 from lightune.data.labels import check_known, check_missing, label_names, label_values, positive_label
 from lightune.data.rows import row_ids
 from lightune.data.sources import Source, open_source
-from lightune.data.split_names import TEST, TRAIN, VALIDATION, canonical_names
+from lightune.data.split_names import TEST, TRAIN, VALIDATION, canonical_names, check_split_name
 from lightune.data.tables import Table, listing
 from lightune.errors import DataError
 from lightune.records import Rows, Splits
@@ -47,9 +47,9 @@ class _Split:
 def load_splits(config: DataConfig) -> Splits:
     """Read the data, find texts and labels, cut the splits that are missing and draw the sizes asked for.
 
-    The same content and configuration give the same splits. Validation is cut from train, never from test, and does
-    not depend on `train_size`; a smaller `train_size` is part of a larger one. Nothing is written (the hub's cache
-    aside). Raises DataError.
+    The same content and configuration give the same splits. Validation is cut from train, never from test; with
+    `train_size` it is drawn smaller. A smaller `train_size` is part of a larger one, and so is its validation. Nothing
+    is written (the hub's cache aside). Raises DataError.
     """
     return split(prepare(config), config)
 
@@ -66,6 +66,7 @@ def prepare(config: DataConfig) -> Pool:
             "name its files train and test, or give one file."
         )
     for name, part in splits.items():
+        check_split_name(name, config.source)
         check_missing(part.labels, lambda row, part=part: part.table.where(part.at[row]), name)  # type: ignore[misc]
         if not any(text.strip() for text in part.rows.texts):
             raise DataError(f"Split {name} of {config.source} has no text: column {text!r} is empty in every row.")

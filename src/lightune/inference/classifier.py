@@ -44,6 +44,7 @@ class TextClassifier:
 
     def logits(self, texts: Sequence[str], on_rows: Callable[[int], None] | None = None) -> NDArray[np.float64]:
         """Logits [texts, labels]; `on_rows` hears how many rows each batch had when it is done."""
+        texts = list(texts)
         if not texts:
             return np.empty((0, len(self.label_names)))
         encoder = self._artifact.encoder
@@ -57,6 +58,7 @@ class TextClassifier:
         """One Answer a text, in order; an empty text gets one too. Raises TypeError for a bare string."""
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts, got one string; put it in a list.")
+        texts = list(texts)
         return [answer(text, self.label_names, row) for text, row in zip(texts, self.probabilities(texts), strict=True)]
 
 

@@ -98,9 +98,12 @@ def _write_json_lines(path: Path, columns: Columns) -> None:
 
 def _write_delimited(path: Path, columns: Columns, delimiter: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter=delimiter, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        plain = csv.writer(handle, delimiter=delimiter, lineterminator="\n")
+        # Before 3.13 the csv module leaves a lone carriage return unquoted, which every reader takes for a line's end.
+        quoted = csv.writer(handle, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        for row in (tuple(columns), *zip(*columns.values(), strict=True)):
+            writer = quoted if any(isinstance(value, str) and "\r" in value for value in row) else plain
+            writer.writerow(row)
 
 
 def _answer_columns(answers: Sequence[Answer], label_names: Sequence[str]) -> dict[str, Sequence[str | float | None]]:

@@ -21,7 +21,7 @@ def load(folder: str | Path, arm: str | None = None) -> TextClassifier:
 
 def find_artifact(folder: str | Path, arm: str | None = None) -> Path:
     """Return the artefact's folder that `folder` and `arm` mean. Raises InputError."""
-    path = Path(folder)
+    path = Path(folder).expanduser()
     if not path.is_dir():
         what = "it is a file" if path.exists() else "it does not exist"
         raise ModelError(f"{folder}: a study's or an arm's folder is expected, but {what}.")
@@ -68,7 +68,8 @@ def _choose(folder: str | Path, arms: list[str], arm: str | None) -> str:
     trained = [name for name in arms if name != "pretrained"]
     if len(trained) == 1:
         return trained[0]
-    raise ConfigError(f"{folder} has several arms and no default among them; name one with --arm: {', '.join(arms)}.")
+    several = "several trained arms and no default among them" if trained else "no trained arm"
+    raise ConfigError(f"{folder} has {several}; name one with --arm: {', '.join(arms)}.")
 
 
 def _arm_of(folder: Path) -> str | None:

@@ -41,12 +41,13 @@ def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
         if not pools_last:
             return stock(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **kwargs)  # type: ignore[no-any-return]
         kwargs["use_cache"] = False
+        causal = not getattr(self.config, "use_bidirectional_attention", False)
         backbone = getattr(self, self.base_model_prefix)
         # With padding on the right alone, a causal model's tokens never see it: a mask of ones lets attention take its
         # fast causal path, and gives the tokens the same states.
         passed_mask = (
             torch.ones_like(attention_mask)
-            if input_ids is not None and attention_mask is not None and plain
+            if input_ids is not None and attention_mask is not None and plain and causal
             else attention_mask
         )
         hidden = backbone(input_ids=input_ids, attention_mask=passed_mask, **kwargs).last_hidden_state

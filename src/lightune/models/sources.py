@@ -50,7 +50,7 @@ def find_model(source: str) -> ModelSource:
     can classify sequences with.
     """
     location = str(embedded_folder()) if source == EMBEDDED else source
-    folder = Path(location)
+    folder = Path(location).expanduser()
     if folder.exists() or _looks_like_path(source):
         _check_folder(source, folder)
         location = str(folder.resolve())

@@ -97,13 +97,15 @@ def _difference(result: StudyResult, comparison: Comparison) -> str:
 
 
 def _chance_sentence(result: StudyResult, comparison: Comparison) -> list[str]:
-    """Say what it means to beat a head that was never trained."""
+    """Say what it means to beat a head that was never trained, or not to."""
     rival = next(arm for arm in result.arms if arm.name == comparison.b)
     if rival.head != "untrained" or rival.training is not None:
         return []
+    meaning = "no sign yet that the training took hold"
+    if outcome(comparison) == WIN:
+        meaning = "the gap shows that the training took hold, not that it beats a cheaper way"
     return [
-        f"The head of that rival was never trained, so its {show.percent(_accuracy(rival))} is guessing: the gap shows "
-        "that the training took hold, not that it beats a cheaper way."
+        f"The head of that rival was never trained, so its {show.percent(_accuracy(rival))} is guessing: {meaning}."
     ]
 
 

@@ -47,7 +47,8 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
     write_whole(folder / "spec.json", json.dumps(spec.to_json()))
-    command = [sys.executable, "-m", "lightune.worker", str(folder / "spec.json")]
+    # -P: a user's datasets.py in the working directory must not take the library's place.
+    command = [sys.executable, "-P", "-m", "lightune.worker", str(folder / "spec.json")]
     with (
         (folder / "worker.log").open("ab") as log,
         subprocess.Popen(
@@ -79,9 +80,10 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
 def _pass_on(line: str, progress: Progress) -> None:
     try:
         event = json.loads(line)
-        progress(event["phase"], event["done"], event["total"], event["facts"])
+        told = event["phase"], event["done"], event["total"], event["facts"]
     except (ValueError, KeyError, TypeError):
         return  # something else that a library printed
+    progress(*told)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

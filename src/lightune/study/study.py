@@ -23,7 +23,7 @@ from lightune.study.collect import collect
 from lightune.study.executors import Executor, in_worker
 from lightune.study.folder import StudyFolder, write_whole
 from lightune.study.identity import check_same_runs, check_same_study, run_fingerprint
-from lightune.study.preflight import check_model
+from lightune.study.preflight import check_model, check_selection
 from lightune.study.runs import RunSpec, write_splits
 
 
@@ -53,12 +53,13 @@ def run_study(
     input is found before anything is written. Raises InputError; a run that fails is recorded and does not stop the
     others.
     """
-    folder = StudyFolder(Path(out))
+    folder = StudyFolder(Path(out).expanduser())
     on_event = on_event or _ignore
+    config = check_same_study(folder, config)
     for arm in config.arms:
         arm_kind(arm)
-    config = check_same_study(folder, config)
     splits = load_splits(config.data)
+    check_selection(config, splits)
     digest = check_model(config, splits)
     check_same_runs(folder, _fingerprints(config, splits, digest))
     on_event(Event("data", splits=splits))

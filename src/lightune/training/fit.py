@@ -28,6 +28,8 @@ from lightune.training.trainer import StepTrainer
 # labels [n], logits [n, k] -> metrics by name
 Measure = Callable[[NDArray[np.int64], NDArray[np.float64]], Mapping[str, float]]
 LOGGED_POINTS = 50
+# Stands beside the best checkpoint when a training is done, so that a run cut off after it does not train on.
+END = "end.json"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def fit(
     check_gradients(model, sample, head)
     trainer = StepTrainer(
         model=model,
-        args=_arguments(recipe, seed, checkpoints),
+        args=_training_arguments(recipe, seed, checkpoints),
         train_dataset=train,
         eval_dataset=validation,
         compute_metrics=_measured(measure),
@@ -76,7 +78,12 @@ def fit(
         class_weights=_class_weights(recipe, train.labels),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(checkpoints))
+    end = checkpoints / END
+    if end.exists():
+        trainer.load_end(end)
+    else:
+        trainer.train(resume_from_checkpoint=_last_whole_checkpoint(checkpoints))
+        trainer.save_end(end)
     work = trainer.work
     return Trained(_facts(trainer, recipe), work.tokens, work.rows, work.seconds_before)
 
@@ -85,16 +92,9 @@ def predict(
     model: nn.Module, rows: TokenRows, pad_id: int, scratch: Path, progress: Progress = silent
 ) -> NDArray[np.float64]:
     """Logits [n, ...] of `rows`, in their order, by the Trainer's prediction. `scratch`: a folder it may use."""
-    arguments = TrainingArguments(
-        output_dir=str(scratch),
-        label_names=["labels"],
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=pick_device().name == "cuda",
-        bf16=_half(),
+    trainer = StepTrainer(
+        model=model, args=_arguments(scratch), pad_id=pad_id, callbacks=[PredictionProgress(progress)]
     )
-    trainer = StepTrainer(model=model, args=arguments, pad_id=pad_id, callbacks=[PredictionProgress(progress)])
     trainer.remove_callback(PrinterCallback)
     return trainer.logits_of(rows)
 
@@ -113,10 +113,30 @@ def _last_whole_checkpoint(checkpoints: Path) -> str | None:
     return max(found)[1] if found else None
 
 
-def _arguments(recipe: Recipe, seed: int, checkpoints: Path) -> TrainingArguments:
+def _arguments(folder: Path, **options: Any) -> TrainingArguments:
+    """What training and prediction have in common: the device that lightune picked, and quiet."""
+    device = pick_device()
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        label_names=["labels"],
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.name == "cuda",
+        use_cpu=device.name == "cpu",  # the Trainer would take Apple's MPS
+        bf16=device.precision == "bfloat16",
+        **options,
+    )
+    if arguments.n_gpu > 1:
+        # A run takes one device: the Trainer would wrap the model in DataParallel, whose copies keep its own forward.
+        arguments._n_gpu = 1
+    return arguments
+
+
+def _training_arguments(recipe: Recipe, seed: int, checkpoints: Path) -> TrainingArguments:
     metric = f"eval_{recipe.select_by}"
-    return TrainingArguments(
-        output_dir=str(checkpoints),
+    return _arguments(
+        checkpoints,
         max_steps=recipe.steps,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
@@ -135,13 +155,7 @@ def _arguments(recipe: Recipe, seed: int, checkpoints: Path) -> TrainingArgument
         restore_callback_states_from_checkpoint=True,
         metric_for_best_model=metric,
         greater_is_better=recipe.select_by != "loss",
-        label_names=["labels"],
         seed=seed,
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=pick_device().name == "cuda",
-        bf16=_half(),
     )
 
 
@@ -202,7 +216,3 @@ def _point(entry: Mapping[str, Any]) -> TrainingPoint:
 
 
 EVALUATION_TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time")
-
-
-def _half() -> bool:
-    return pick_device().precision == "bfloat16"

@@ -16,7 +16,7 @@ MOST_EPOCHS = 20.0
 # validation cut (docs/log.md). From GPT-2's size on: about ten times what a full fine-tune takes (Schulman et al.
 # 2025, "LoRA Without Regret"), which for GPT-2's usual 5e-5 is 5e-4; the LoRA paper used 2e-4 on GPT-2 medium and
 # large.
-LORA_RATES = ((384, 2e-3), (1024, 5e-4), (math.inf, 2e-4))
+LORA_RATES = ((384, 1e-3), (1024, 5e-4), (math.inf, 2e-4))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ padding. All else, from the optimizer to evaluation and checkpoints, is the Trai
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer
+from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalLoopOutput
 
 from lightune.compute import length_batches
@@ -100,6 +103,20 @@ class StepTrainer(Trainer):
             losses = nn.functional.cross_entropy(torch.from_numpy(logits).double(), torch.as_tensor(output.label_ids))
             output.metrics[f"{prefix}_loss"] = float(losses) if np.isfinite(logits).all() else math.nan
         return output
+
+    def save_end(self, path: Path) -> None:
+        """Write the state of a training that is done to `path`, whole or not at all."""
+        states: Any = self.state.stateful_callbacks  # a list of callbacks at first, then their states by name
+        states[Work.__name__] = self.work.state()
+        scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self.state.save_to_json(str(scratch))
+        os.replace(scratch, path)
+
+    def load_end(self, path: Path) -> None:
+        """Take state and best model from what `save_end` wrote, as if the training had just ended."""
+        self.state = TrainerState.load_from_json(str(path))
+        self._load_callback_state()
+        self._load_best_model()
 
     def logits_of(self, rows: TokenRows) -> NDArray[np.float64]:
         """Logits [n, ...] of `rows`, in their order, by the Trainer's own prediction loop."""

@@ -38,7 +38,7 @@ def _facts(facts: DataFacts) -> Table:
         ("Label column", short(facts.label_column)),
         ("Labels", show.count(len(facts.label_names))),
         ("Positive label", positive),
-        ("Test rows whose text is in train", show.count(facts.train_test_overlap)),
+        ("Test rows whose text is in train or validation", show.count(facts.train_test_overlap)),
         ("Fingerprint", short(facts.fingerprint, 80)),
     )
     return Table(
