@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import lightune
 from lightune.arms import lora as lora_module
-from lightune.arms.lora import LoraArm
+from lightune.arms.lora import FittedLora, LoraArm
 from lightune.config import TrainingConfig
 from lightune.errors import ConfigError, ModelError, RunError
 from lightune.records import RunKey
@@ -196,3 +196,18 @@ def test_a_metric_that_validation_cannot_give_is_refused_as_the_one_to_choose_by
     with pytest.raises(ConfigError, match=f"--select-by {metric}: .* none of 'middling'"):
         run_study(config, tmp_path / "out", executor=never)
     assert not (tmp_path / "out").exists()
+
+
+def test_answers_that_are_no_numbers_are_the_arm_s_failure(config, tmp_path, monkeypatch):
+    real = FittedLora.predict_each
+
+    def broken(self, texts):
+        answers = real(self, texts)
+        answers.probabilities[0, -1, 0] = float("nan")
+        return answers
+
+    monkeypatch.setattr(FittedLora, "predict_each", broken)
+    arms = _by_name(run_study(config, tmp_path / "out", executor=in_process))
+    assert arms["lora"].status == "failed"
+    assert "finite probabilities are expected, row 9" in arms["lora"].reason
+    assert arms["pretrained"].status == "done"

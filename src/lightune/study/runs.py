@@ -15,6 +15,7 @@ import numpy as np
 from lightune.config import StudyConfig
 from lightune.data import load_rows, save_rows
 from lightune.errors import RunError
+from lightune.evaluation import check_predictions
 from lightune.predictions import write_predictions
 from lightune.progress import Progress
 from lightune.records import (
@@ -95,6 +96,9 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         raise
     answers = {name: fitted.predict_each(rows.texts) for name, rows in splits.evaluated().items()}
+    predictions = _predictions(spec.key, splits, fitted.seeds, answers)
+    for part in predictions:
+        check_predictions(part)  # here it is this run's failure, later it would be the whole study's
     peak = peak_memory_bytes()  # before the reload, which holds a second model
     progress("save", 0, 1, {})
     route = fitted.save(artifact)
@@ -103,7 +107,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     except BaseException:
         remove_artifact(artifact)
         raise
-    write_predictions(folder / PREDICTIONS, spec.key.arm, _predictions(spec.key, splits, fitted.seeds, answers))
+    write_predictions(folder / PREDICTIONS, spec.key.arm, predictions)
     record = RunRecord(
         key=spec.key,
         status="done",
