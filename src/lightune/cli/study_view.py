@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.box import SIMPLE
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -63,6 +64,14 @@ class JsonView(QuietView):
         print_json({"event": "result", "out": str(out), "result": to_json(result)})
 
 
+class _TimeLeft(ProgressColumn):
+    """The time left, with the word; nothing where it is not known."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        return Text("" if left is None else f"{timedelta(seconds=math.ceil(left))} left")
+
+
 class TerminalView(QuietView):
     """A bar with the time left for each run, and a table at the end."""
 
@@ -70,12 +79,9 @@ class TerminalView(QuietView):
         target = progress_console()
         self.bars = Progress(
             TextColumn("{task.description:<34}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=12),
             TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("·"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
+            _TimeLeft(),
             TextColumn("{task.fields[facts]}"),
             console=target,
             transient=True,
