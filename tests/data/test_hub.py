@@ -17,6 +17,8 @@ from lightune.errors import DataError
 
 from .test_sources import hub_folder
 
+pytestmark = pytest.mark.full
+
 SHA = "a" * 40
 
 

@@ -176,6 +176,7 @@ def test_an_interruption_ends_the_worker_too(spec, worker, tmp_path, monkeypatch
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+@pytest.mark.full
 def test_a_file_in_the_working_directory_does_not_take_a_library_s_place(tiny_gpt2, tmp_path, monkeypatch):
     (tmp_path / "datasets.py").write_text("raise SystemExit('mine')")
     (tmp_path / "tokenizers.py").write_text("raise SystemExit('mine')")

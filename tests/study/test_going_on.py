@@ -15,6 +15,8 @@ from lightune.study import Event, StudyFolder, in_process, run_study
 from lightune.study import study as study_module
 from tests.study.shared import Finished, never, quick_config, snapshot, unchanged, write_reviews
 
+pytestmark = pytest.mark.full
+
 
 class Recorder:
     """An executor that works here and remembers what it was asked for."""

@@ -9,6 +9,8 @@ from lightune.study import in_process, run_study
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import quick_config
 
+pytestmark = pytest.mark.full
+
 SECRET = "Xq7 Zanzibar"
 
 

@@ -15,6 +15,8 @@ from lightune.training import predict
 from lightune.training.trainer import StepTrainer
 from tests.training.tiny import Training, one_by_one
 
+pytestmark = pytest.mark.full
+
 
 def validation_loss(training: Training) -> float:
     training.model.eval()
