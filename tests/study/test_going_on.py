@@ -226,3 +226,18 @@ def test_what_failed_after_the_training_does_not_train_again(tiny_gpt2, reviews,
 
 def _full_disk(*_):
     raise OSError("no room")
+
+
+def test_a_training_that_the_disk_ended_goes_on_when_there_is_room(tiny_gpt2, reviews, tmp_path):
+    training = TrainingConfig(max_steps=6, evaluations=3, patience=0)
+    config = quick_config(tiny_gpt2, reviews, arms=("lora",), training=training)
+
+    def full(event: Event) -> None:
+        if event.kind == "progress" and event.phase == "train" and event.done > 4:
+            _full_disk()
+
+    failed = run_study(config, tmp_path / "out", full, in_process)
+    assert failed.arms[0].status == "failed"
+    watch = Watch()
+    assert run_study(config, tmp_path / "out", watch, in_process).arms[0].status == "done"
+    assert watch.steps[0] == 5

@@ -91,8 +91,11 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     _own_checkpoints(folder, spec.fingerprint)
     try:
         fitted = make_arm(spec.key.arm, context).fit(splits.train, splits.validation)
+    except OSError:
+        raise  # No room, no right to write: nothing is wrong with the checkpoints, and the next try goes on from them.
     except Exception:
-        # What failed is not gone on with: the next try starts anew.
+        # An arm, peft or torch may raise anything over a checkpoint that cannot be read, and would again at each try:
+        # the next one starts anew.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         raise
     answers = {name: fitted.predict_each(rows.texts) for name, rows in splits.evaluated().items()}
