@@ -1,0 +1,82 @@
+"""The frozen records that the stages exchange. Plain data: no torch, no transformers, nothing that computes.
+
+Everything here is picklable, and everything but the texts and the predictions goes to JSON and back
+(`to_json`, `from_json`).
+"""
+
+from lightune.records.data import DataFacts, Rows, SplitFacts, Splits
+from lightune.records.findings import (
+    AloneRight,
+    AnsweredRow,
+    Behaviour,
+    BehaviourFailure,
+    BehaviourScore,
+    BehaviourTest,
+    Curve,
+    CurvePoint,
+    Findings,
+    LabelIssue,
+    LabelIssues,
+    Overlap,
+    Repeat,
+    Slice,
+)
+from lightune.records.plain import dumps, from_json, to_json
+from lightune.records.results import SCHEMA_VERSION, ArmResult, CrossValidation, StudyResult
+from lightune.records.runs import Cost, Predictions, RunKey, RunRecord, TrainingFacts, TrainingPoint
+from lightune.records.scores import (
+    Calibration,
+    Comparison,
+    Frontier,
+    Metric,
+    ReliabilityBin,
+    Scores,
+    SeedComparison,
+    SeedScores,
+    TellingRow,
+    Verdict,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AloneRight",
+    "AnsweredRow",
+    "ArmResult",
+    "Behaviour",
+    "BehaviourFailure",
+    "BehaviourScore",
+    "BehaviourTest",
+    "Calibration",
+    "Comparison",
+    "Cost",
+    "CrossValidation",
+    "Curve",
+    "CurvePoint",
+    "DataFacts",
+    "Findings",
+    "Frontier",
+    "LabelIssue",
+    "LabelIssues",
+    "Metric",
+    "Overlap",
+    "Predictions",
+    "ReliabilityBin",
+    "Repeat",
+    "Rows",
+    "RunKey",
+    "RunRecord",
+    "Scores",
+    "SeedComparison",
+    "SeedScores",
+    "Slice",
+    "SplitFacts",
+    "Splits",
+    "StudyResult",
+    "TellingRow",
+    "TrainingFacts",
+    "TrainingPoint",
+    "Verdict",
+    "dumps",
+    "from_json",
+    "to_json",
+]
