@@ -4,6 +4,7 @@ Everything here is picklable, and everything but the texts and the predictions g
 (`to_json`, `from_json`).
 """
 
+from lightune.records.acquisition import Ranked
 from lightune.records.data import DataFacts, Rows, SplitFacts, Splits
 from lightune.records.findings import (
     AloneRight,
@@ -23,7 +24,7 @@ from lightune.records.findings import (
 )
 from lightune.records.plain import dumps, from_json, to_json
 from lightune.records.results import SCHEMA_VERSION, ArmResult, CrossValidation, StudyResult
-from lightune.records.runs import Cost, Predictions, RunKey, RunRecord, TrainingFacts, TrainingPoint
+from lightune.records.runs import SEEDS_FOLDER, Cost, Predictions, RunKey, RunRecord, TrainingFacts, TrainingPoint
 from lightune.records.scores import (
     Calibration,
     Comparison,
@@ -36,9 +37,11 @@ from lightune.records.scores import (
     TellingRow,
     Verdict,
 )
+from lightune.records.side_by_side import Difference, OtherTruth, SharedPair, SharedScore, SideBySide, StudySide
 
 __all__ = [
     "SCHEMA_VERSION",
+    "SEEDS_FOLDER",
     "AloneRight",
     "AnsweredRow",
     "ArmResult",
@@ -53,13 +56,16 @@ __all__ = [
     "Curve",
     "CurvePoint",
     "DataFacts",
+    "Difference",
     "Findings",
     "Frontier",
     "LabelIssue",
     "LabelIssues",
     "Metric",
+    "OtherTruth",
     "Overlap",
     "Predictions",
+    "Ranked",
     "ReliabilityBin",
     "Repeat",
     "Rows",
@@ -68,10 +74,14 @@ __all__ = [
     "Scores",
     "SeedComparison",
     "SeedScores",
+    "SharedPair",
+    "SharedScore",
+    "SideBySide",
     "Slice",
     "SplitFacts",
     "Splits",
     "StudyResult",
+    "StudySide",
     "TellingRow",
     "TrainingFacts",
     "TrainingPoint",

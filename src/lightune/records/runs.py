@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Below the artefact of an arm's first seed: those of its other seeds, which are not part of it.
+SEEDS_FOLDER = "seeds"
+
 
 @dataclass(frozen=True)
 class RunKey:

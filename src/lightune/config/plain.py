@@ -1,0 +1,102 @@
+"""A configuration as plain values and as YAML, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cattrs
+import yaml
+from cattrs.v import format_exception
+
+from lightune.config.options import StudyConfig
+from lightune.errors import ConfigError
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+class _WrongKind(ValueError):
+    """A value of another kind than its option takes."""
+
+
+def _structure(kind: type, seen: tuple[type, ...], expected: str) -> None:
+    """Have the converter take a value of `kind` from values of the kinds `seen` alone: cattrs's own way is to call
+    `kind`, which makes 8 of 8.7, True of "no" and four arms of "lora"."""
+
+    def structure(value: Any, _: Any) -> Any:
+        if not isinstance(value, seen) or isinstance(value, bool) is not (kind is bool):
+            raise _WrongKind(f"{expected} is expected, got {value!r}")
+        try:
+            return kind(value)
+        except ValueError:
+            raise _WrongKind(f"{expected} is expected, got {value!r}") from None
+
+    _converter.register_structure_hook(kind, structure)
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise _WrongKind(f"a list of texts is expected, got {value!r}")
+    return tuple(value)
+
+
+def _words(value: Any, _: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(item, str) for pair in value.items() for item in pair):
+        raise _WrongKind(f"texts by name are expected, got {value!r}")
+    return dict(value)
+
+
+_structure(bool, (bool,), "true or false")
+_structure(int, (int,), "a whole number")
+_structure(float, (int, float, str), "a number")  # 1e-3 is a text in YAML 1.1
+_structure(str, (str,), "a text")
+_converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+_converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _words)
+
+
+def config_to_dict(config: StudyConfig) -> dict[str, Any]:
+    """Turn a configuration into plain values."""
+    values: dict[str, Any] = _lists(_converter.unstructure(config))
+    return values
+
+
+def config_from_dict(values: Mapping[str, Any]) -> StudyConfig:
+    """Build a configuration; missing keys take their defaults.
+
+    Raises ConfigError with every fault at once: unknown keys, wrong kinds, values out of range.
+    """
+    try:
+        return _converter.structure(values, StudyConfig)
+    except cattrs.BaseValidationError as error:
+        if isinstance(error.exceptions[0], ConfigError):  # of a whole configuration, with values out of range
+            raise error.exceptions[0] from None
+        faults = cattrs.transform_error(error, format_exception=_fault)
+        raise ConfigError("The configuration is wrong: " + "; ".join(faults) + ".") from error
+
+
+def _fault(error: BaseException, kind: type | None) -> str:
+    return str(error) if isinstance(error, _WrongKind) else format_exception(error, kind)
+
+
+def config_to_yaml(config: StudyConfig) -> str:
+    """Turn a configuration into YAML text."""
+    return yaml.safe_dump(config_to_dict(config), sort_keys=False, allow_unicode=True)
+
+
+def config_from_yaml(text: str) -> StudyConfig:
+    """Read what `config_to_yaml` wrote, or a person. Raises ConfigError."""
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The configuration is not YAML: {error}") from error
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"The configuration should be a mapping of options, got {type(values).__name__}.")
+    return config_from_dict(values)
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _lists(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_lists(item) for item in value]
+    return value
