@@ -8,8 +8,9 @@ import pytest
 from sklearn.metrics import f1_score
 from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 
-from lightune.evaluation import compare, point_metrics
-from lightune.records import Metric, Predictions, TellingRow
+from lightune.evaluation import compare, detectable_difference, flipped, point_metrics, with_holm
+from lightune.evaluation import comparison as comparison_module
+from lightune.records import Comparison, Metric, Predictions, TellingRow
 
 from .helpers import from_predicted, make, random_rows
 
@@ -46,6 +47,46 @@ def test_counts_deltas_and_p_value_by_hand() -> None:
     # F1 of label 1: a has TP 3, FP 1, FN 1; b has TP 1, FP 1, FN 3.
     assert found.delta_f1.value == pytest.approx(6 / 8 - 2 / 6)
     assert found.p_value == pytest.approx(2 * 5 / 16)
+    assert found.p_mid == pytest.approx(2 * 5 / 16 - 4 / 16)
+    assert found.detectable == detectable_difference(8, 4 / 8)
+    assert math.isnan(found.p_holm)
+
+
+def test_answers_without_probabilities_compare_as_those_with() -> None:
+    a, b = pair(200, 3)
+    bare_a, bare_b = (
+        make(each.labels, np.eye(3)[each.probabilities.argmax(axis=1)], arm=each.arm, seed=each.seed) for each in (a, b)
+    )
+    there, bare = compare(a, b, None, resamples=300, telling=0), compare(bare_a, bare_b, None, resamples=300, telling=0)
+    assert bare == replace(there, p_holm=bare.p_holm)
+    telling = compare(bare_a, bare_b, None, resamples=10).won
+    assert {(row.probability_a, row.probability_b) for row in telling} == {(1.0, 0.0)}
+
+
+def of_p(p_value: float, seed: int = 0, **names: str) -> Comparison:
+    nothing = Metric(0, 0, 0)
+    shape = {"a": "lora", "b": "tfidf", **names}
+    return Comparison(**shape, seed=seed, rows=9, delta_accuracy=nothing, delta_f1=nothing, p_value=p_value, wins=0,
+                      losses=0, both_right=9, both_wrong=0)  # fmt: skip
+
+
+def test_holm_takes_the_pairs_of_each_seed_together_and_keeps_their_order() -> None:
+    given = [of_p(0.02, 0), of_p(0.03, 1), of_p(0.01, 0, a="full"), of_p(0.5, 0, b="full"), of_p(math.nan, 1)]
+    corrected = with_holm(given)
+    assert [each.p_holm for each in corrected] == pytest.approx([0.04, 0.03, 0.03, 0.5, math.nan], nan_ok=True)
+    bare = [replace(each, p_holm=math.nan) for each in corrected]
+    assert repr(bare) == repr(given)
+    assert with_holm([]) == ()
+
+
+def test_a_flipped_comparison_is_that_of_the_arms_the_other_way_round() -> None:
+    a, b = pair(200, 3)
+    there, back = compare(a, b, None, resamples=50), compare(b, a, None, resamples=50)
+    turned = flipped(there)
+    for name in ("a", "b", "rows", "p_value", "p_mid", "wins", "losses", "both_right", "detectable", "won", "lost"):
+        assert getattr(turned, name) == getattr(back, name), name
+    assert turned.delta_f1 == Metric(-there.delta_f1.value, -there.delta_f1.high, -there.delta_f1.low)
+    assert repr(flipped(turned)) == repr(there)
 
 
 @pytest.mark.parametrize(("k", "positive"), [(2, 0), (2, 1), (6, None)])
@@ -90,18 +131,24 @@ def test_pairing_makes_the_interval_narrower_than_two_arms_apart() -> None:
     assert paired < 0.9 * apart
 
 
-def test_the_interval_of_the_difference_covers_the_truth_95_times_of_100() -> None:
-    """600 test sets of 1000 rows on which a is right 84 times and b 80 times of 100, often on the same rows."""
+@pytest.mark.full
+def test_the_intervals_of_the_differences_cover_the_truth_95_times_of_100() -> None:
+    """2,000 test sets of 1,000 rows on which a is right 84 times and b 80 times of 100, often on the same rows.
+
+    Both labels are as common, and right as often, so the F1 of either is its accuracy.
+    """
     generator = np.random.default_rng(11)
-    truth, covered = 0.04, 0
-    for draw in range(600):
+    form = make(np.zeros(1000, dtype=int), np.full(1000, 0.4))
+    covered = np.zeros(2)
+    for _ in range(2000):
         outcome = generator.choice(4, size=1000, p=[0.76, 0.08, 0.04, 0.12])
         labels = generator.integers(0, 2, size=1000)
-        a = from_predicted(labels, np.where(np.isin(outcome, [0, 1]), labels, 1 - labels))
-        b = from_predicted(labels, np.where(np.isin(outcome, [0, 2]), labels, 1 - labels))
-        delta = compare(a, b, 1, resamples=1000, seed=draw).delta_accuracy
-        covered += delta.low <= truth <= delta.high
-    assert covered / 600 == pytest.approx(0.95, abs=0.02)
+        by_a = np.where(outcome <= 1, labels, 1 - labels)
+        by_b = np.where(outcome % 2 == 0, labels, 1 - labels)
+        pair = comparison_module._Pair(replace(form, labels=labels), form, by_a, by_b)
+        deltas = comparison_module._deltas(pair, 1, 1000, generator)
+        covered += [delta.low <= 0.04 <= delta.high for delta in deltas]
+    assert covered / 2000 == pytest.approx([0.95, 0.95], abs=0.01)
 
 
 def test_swapping_the_arms_swaps_everything() -> None:

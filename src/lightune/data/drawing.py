@@ -46,7 +46,7 @@ def draw(rows: Rows, size: int, seed: int, purpose: str = "train") -> Rows:
     """
     if size > len(rows):
         raise DataError(f"{size:,} rows were asked for, there are {len(rows):,}.")
-    order, _ = _stratified(rows.labels, _priorities(rows.row_ids, seed, purpose), least=1)
+    order, _ = _stratified(rows.labels, row_priorities(rows.row_ids, seed, purpose), least=1)
     return rows.take(np.sort(order[:size]))
 
 
@@ -57,7 +57,7 @@ def cut(rows: Rows, size: CutSize, seed: int, purpose: str, groups: Sequence[str
     that was taken, are on neither. Raises DataError when so many rows cannot be taken.
     """
     wanted = size.rows(len(rows), len(np.unique(rows.labels)))
-    priorities = _priorities(rows.row_ids, seed, purpose)
+    priorities = row_priorities(rows.row_ids, seed, purpose)
     if groups is not None:
         return _cut_groups(rows, size, wanted, priorities, groups, seed, purpose)
     order, free = _stratified(rows.labels, priorities, size.least, halve=size.asked is None)
@@ -83,10 +83,32 @@ def _too_few(rows: Rows, size: CutSize, free: int, purpose: str) -> DataError:
     )
 
 
-def _priorities(ids: Sequence[str], seed: int, purpose: str) -> NDArray[np.uint64]:
+def row_priorities(ids: Sequence[str], seed: int, purpose: str) -> NDArray[np.uint64]:
+    """Return a hash of seed, purpose and row id for each row, uint64 [n]: rows sorted by it are shuffled."""
     key = f"lightune/{seed}/{purpose}/".encode()
     digests = b"".join(hashlib.blake2b(key + name.encode(), digest_size=8).digest() for name in ids)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def group_numbers(groups: Sequence[str], priorities: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Number the groups from 0 by the priority of their first row: int64 [n]. A row without a group ("") is its own.
+
+    So the numbers depend neither on the groups' names nor on the order of the rows.
+    """
+    names = [group or f"\x00{row}" for row, group in enumerate(groups)]
+    _, codes = np.unique(np.asarray(names, dtype=object), return_inverse=True)
+    first = np.full(codes.max(initial=-1) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(first, codes, priorities)
+    place = np.empty(len(first), dtype=np.int64)
+    place[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return place[codes]
+
+
+def label_table(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count how often each label is in each group: int64 [groups, labels]. groups, labels: int64 [n], from 0 on."""
+    table = np.zeros((int(groups.max(initial=-1)) + 1, int(labels.max(initial=-1)) + 1), dtype=np.int64)
+    np.add.at(table, (groups, labels), 1)
+    return table
 
 
 def _stratified(
@@ -122,26 +144,21 @@ def _cut_groups(
     seed: int,
     purpose: str,
 ) -> tuple[Rows, Rows]:
-    names = [group or f"\x00{row}" for row, group in enumerate(groups)]  # a row without a group is its own
-    _, codes = np.unique(np.asarray(names, dtype=object), return_inverse=True)
-    # A group's place is that of its first row, so that it does not depend on the group's name.
-    first = np.full(codes.max(initial=-1) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(first, codes, priorities)
-    table = np.zeros((len(first), int(rows.labels.max(initial=-1)) + 1), dtype=np.int64)
-    np.add.at(table, (codes, rows.labels), 1)
-    chosen = _choose_groups(table, np.argsort(first, kind="stable"), wanted, exact=size.asked is not None)
-    taken = chosen[codes]
+    numbers = group_numbers(groups, priorities)
+    table = label_table(numbers, rows.labels)
+    chosen = _choose_groups(table, wanted, exact=size.asked is not None)
+    taken = chosen[numbers]
     if not taken.any() or (size.asked is not None and taken.sum() < wanted):
         raise DataError(
-            f"A {purpose} split of {wanted:,} rows cannot be cut without splitting a group: {len(first):,} groups hold "
+            f"A {purpose} split of {wanted:,} rows cannot be cut without splitting a group: {len(table):,} groups hold "
             f"{len(rows):,} rows, and each label must stay in train. Choose another --group-column or size."
         )
     rest, part = rows.take(np.flatnonzero(~taken)), rows.take(np.flatnonzero(taken))
     return rest, part if size.asked is None else draw(part, wanted, seed, purpose)
 
 
-def _choose_groups(table: NDArray[np.int64], order: NDArray[np.intp], wanted: int, exact: bool) -> NDArray[np.bool_]:
-    """Choose groups (rows of `table`: how often each label is in a group) that hold about `wanted` rows.
+def _choose_groups(table: NDArray[np.int64], wanted: int, exact: bool) -> NDArray[np.bool_]:
+    """Choose groups (lines of `table`, as `label_table` counts them) that hold about `wanted` rows, the first first.
 
     A group is taken when that brings the counts nearer to the proportional ones and leaves some of each label. exact:
     then more, the smallest first, until there are enough.
@@ -157,12 +174,11 @@ def _choose_groups(table: NDArray[np.int64], order: NDArray[np.intp], wanted: in
     def distance(counts: NDArray[np.int64]) -> float:
         return float(np.abs(target - counts).sum())
 
-    for group in order:
+    for group in range(len(table)):
         if distance(have + table[group]) < distance(have) and leaves_all(group):
             chosen[group] = True
             have = have + table[group]
-    by_size = order[np.argsort(table[order].sum(axis=1), kind="stable")]
-    for group in by_size:
+    for group in np.argsort(table.sum(axis=1), kind="stable"):
         if chosen.any() and (not exact or have.sum() >= wanted):
             break
         if not chosen[group] and leaves_all(group):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lightune.config import DataConfig
 from lightune.data.columns import check_column, find_label_column, find_text_column
 from lightune.data.drawing import CutSize, cut, draw
 from lightune.data.facts import data_facts
+from lightune.data.folds import fold_of
 from lightune.data.labels import check_known, check_missing, label_names, label_values, positive_label
 from lightune.data.rows import row_ids
 from lightune.data.sources import Source, open_source
@@ -19,6 +20,9 @@ from lightune.data.tables import Table, listing
 from lightune.errors import DataError
 from lightune.records import Rows, Splits
 
+# Below it one cut's test rows are few, and cross-validation is offered.
+FEW_ROWS = 2_000
+CROSS_VALIDATION_OFFER = "Every row can be a test row: --folds 5 --repeats 3 cross-validates."
 TEST_SHARE, VALIDATION_SHARE, MOST_VALIDATION, LEAST_VALIDATION = 0.2, 0.1, 2_000, 200
 
 
@@ -84,8 +88,11 @@ def prepare(config: DataConfig) -> Pool:
 
 def split(pool: Pool, config: DataConfig) -> Splits:
     """Cut what is missing and draw what is asked for. Raises DataError when there are too few rows."""
+    if config.folds is not None:
+        return _whole(pool, config)
     notes = list(pool.notes)
     train = pool.splits[TRAIN]
+    rows = len(train)
     validation, test = pool.splits.get(VALIDATION), pool.splits.get(TEST)
     if test is None and validation is not None:
         test, validation = validation, None
@@ -93,6 +100,8 @@ def split(pool: Pool, config: DataConfig) -> Splits:
     if test is None:
         size = CutSize(config.test_size, TEST_SHARE, None, 1, "--test-size")
         train, test = _cut(train, size, config, TEST, notes)
+        if rows < FEW_ROWS:
+            notes.append(f"{CROSS_VALIDATION_OFFER} With {rows:,} rows that tells arms apart better than one cut does.")
     if validation is None:
         size = CutSize(config.validation_size, VALIDATION_SHARE, MOST_VALIDATION, 2, "--validation-size")
         train, validation = _cut(train, size, config, VALIDATION, notes)
@@ -109,6 +118,27 @@ def split(pool: Pool, config: DataConfig) -> Splits:
         config.source, used, pool.label_names, pool.positive_label, pool.text_column, pool.label_column, notes
     )
     return Splits(train, validation, test, extra, facts)
+
+
+def _whole(pool: Pool, config: DataConfig) -> Splits:
+    """All rows as train and as test: each run of a cross-validation takes its fold from them."""
+    theirs = [name for name in (TEST, VALIDATION) if name in pool.splits]
+    if theirs:
+        raise DataError(f"--folds: {config.source} has a {theirs[0]} split; cross-validation is for data without one.")
+    rows = _drawn(pool.splits[TRAIN], config.train_size, config, TRAIN, notes := list(pool.notes))
+    counts = np.bincount(rows.labels, minlength=len(pool.label_names))
+    rare = [name for name, count in zip(pool.label_names, counts, strict=True) if count < 2]
+    if rare:
+        raise DataError(f"--folds: at least 2 rows of each label are expected, {rare[0]!r} has fewer.")
+    # Refuses what cannot be cut, before any run is started.
+    fold_of(rows, config.folds or 0, 0, config.seed, rows.columns.get(config.group_column or ""), pool.label_names)
+    notes.append(f"Cross-validated: every row is tested in one of {config.folds} folds, {config.repeats} times over.")
+    used = {TRAIN: rows, VALIDATION: rows.take([]), TEST: rows}
+    facts = data_facts(
+        config.source, used, pool.label_names, pool.positive_label, pool.text_column, pool.label_column, notes
+    )
+    repeated = facts.splits[TEST].duplicate_texts
+    return Splits(rows, used[VALIDATION], rows, {}, replace(facts, train_test_overlap=repeated))
 
 
 def _validation_size(config: DataConfig, rows: int) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 
 from lightune.evaluation.bootstrap import cell_resamples, check_resamples
 from lightune.evaluation.counts import Floats, Tally, count_metrics
-from lightune.evaluation.intervals import percentile_interval
-from lightune.evaluation.mcnemar import mcnemar
+from lightune.evaluation.holm import holm
+from lightune.evaluation.intervals import negative, percentile_interval
+from lightune.evaluation.mcnemar import mcnemar, mcnemar_mid_p
 from lightune.evaluation.positive import checked_positive
+from lightune.evaluation.power import detectable_difference
 from lightune.evaluation.predicted import check_predictions, predicted_labels
 from lightune.records import Comparison, Metric, Predictions, TellingRow
 
@@ -30,10 +33,12 @@ def compare(
     seed is a's. telling: how many rows are shown each way.
 
     delta_accuracy and delta_f1 have 95 % percentile intervals of the paired bootstrap (Efron & Tibshirani 1993): rows
-    are drawn with both answers on them. p_value: `mcnemar`. Both speak of other test rows, not of other trainings. With
-    no row on which the two differ the intervals have no width, however few the rows are. won: of the rows that only `a`
-    has right those where a's probability of the true label is furthest above b's; lost: the same for `b`; equals in
-    a's row order.
+    are drawn with both answers on them. p_value: `mcnemar`, p_mid: `mcnemar_mid_p`. All of these speak of other test
+    rows, not of other trainings. p_holm is left to `with_holm`. With no row on which the two differ the intervals have
+    no width, however few the rows are. detectable: `detectable_difference` at 80 % power.
+
+    won: of the rows that only `a` has right those where a's probability of the true label is furthest above b's; lost:
+    the same for `b`; equals in a's row order.
 
     Raises ValueError where predictions are unsound (`check_predictions`), of different splits or label names, share no
     row, or disagree on a row's true label.
@@ -55,12 +60,52 @@ def compare(
         delta_accuracy=delta_accuracy,
         delta_f1=delta_f1,
         p_value=mcnemar(wins, losses),
+        p_mid=mcnemar_mid_p(wins, losses),
+        detectable=detectable_difference(len(a.labels), (wins + losses) / len(a.labels)),
         wins=wins,
         losses=losses,
         both_right=int((right_a & right_b).sum()),
         both_wrong=int((~right_a & ~right_b).sum()),
         won=_telling(pair, right_a & ~right_b, 1, telling),
         lost=_telling(pair, right_b & ~right_a, -1, telling),
+    )
+
+
+def with_holm(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Return the comparisons, in their order, with p_holm: p_value after `holm` over all of the same seed.
+
+    Another seed repeats the same questions, so it is not one more of them.
+    """
+    corrected = list(comparisons)
+    for seed in {comparison.seed for comparison in comparisons}:
+        family = [at for at, comparison in enumerate(comparisons) if comparison.seed == seed]
+        for at, p_holm in zip(family, holm([comparisons[at].p_value for at in family]), strict=True):
+            corrected[at] = replace(comparisons[at], p_holm=p_holm)
+    return tuple(corrected)
+
+
+def flipped(comparison: Comparison) -> Comparison:
+    """Return the same comparison seen from `b`."""
+    return replace(
+        comparison,
+        a=comparison.b,
+        b=comparison.a,
+        delta_accuracy=negative(comparison.delta_accuracy),
+        delta_f1=negative(comparison.delta_f1),
+        wins=comparison.losses,
+        losses=comparison.wins,
+        won=tuple(_other_way_round(row) for row in comparison.lost),
+        lost=tuple(_other_way_round(row) for row in comparison.won),
+    )
+
+
+def _other_way_round(row: TellingRow) -> TellingRow:
+    return replace(
+        row,
+        predicted_a=row.predicted_b,
+        predicted_b=row.predicted_a,
+        probability_a=row.probability_b,
+        probability_b=row.probability_a,
     )
 
 

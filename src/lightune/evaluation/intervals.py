@@ -29,6 +29,11 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Metric:
     return Metric(value, min(max(float(low), 0.0), value), max(min(float(high), 1.0), value))
 
 
+def negative(metric: Metric) -> Metric:
+    """Return the difference seen from the other side."""
+    return Metric(-metric.value, -metric.high, -metric.low)
+
+
 def percentile_interval(value: float, resampled: Floats, level: float = LEVEL) -> Metric:
     """Return `value` with the percentile bootstrap interval (Efron & Tibshirani 1993, chapter 13).
 

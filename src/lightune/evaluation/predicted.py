@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,3 +77,29 @@ def check_predictions(predictions: Predictions) -> None:
     row_id, times = Counter(predictions.row_ids).most_common(1)[0]
     if times > 1:
         raise ValueError(f"{name}: each row id once is expected, {row_id} stands there {times} times.")
+
+
+def check_one_arm(predictions: Sequence[Predictions], caller: str) -> None:
+    """Raise ValueError, beginning with `caller`, unless these are one arm's predictions, one a seed, on the same rows.
+
+    That is: at least one, each sound (`check_predictions`), of one arm, split, train size and set of label names, with
+    the same rows and true labels in the same order, no seed twice.
+    """
+    if not predictions:
+        raise ValueError(f"{caller}: predictions of at least one seed are expected, got none.")
+    for each in predictions:
+        check_predictions(each)
+    first = predictions[0]
+    for other in predictions[1:]:
+        for name in ("arm", "split", "train_size", "label_names"):
+            mine, theirs = getattr(first, name), getattr(other, name)
+            if mine != theirs:
+                raise ValueError(f"{caller}: one {name} is expected, got {mine} and {theirs}.")
+        if first.row_ids != other.row_ids or not np.array_equal(first.labels, other.labels):
+            raise ValueError(
+                f"{caller}: the same rows and labels in the same order are expected of every seed, those of "
+                f"{other.arm} on {other.split} differ between the seeds {first.seed} and {other.seed}."
+            )
+    seeds = [each.seed for each in predictions]
+    if len(set(seeds)) != len(seeds):
+        raise ValueError(f"{caller}: each seed once is expected, got {', '.join(map(str, seeds))}.")

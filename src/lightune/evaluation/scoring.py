@@ -11,7 +11,7 @@ from lightune.evaluation.counts import Floats, confusion_matrix
 from lightune.evaluation.intervals import percentile_interval, wilson
 from lightune.evaluation.metrics import METRICS, RANKED, Measures
 from lightune.evaluation.positive import checked_positive
-from lightune.evaluation.predicted import check_predictions, predicted_labels
+from lightune.evaluation.predicted import check_one_arm, predicted_labels
 from lightune.records import Predictions, Scores
 
 # What the ranked metrics may cost: row weights visited over all resamples, about ten seconds of one core.
@@ -41,7 +41,7 @@ def score(predictions: Sequence[Predictions], positive: int | None, resamples: i
     sizes, of the same seed twice, or of other rows, labels or label names.
     """
     check_resamples(resamples)
-    _check_one_arm(predictions)
+    check_one_arm(predictions, "score")
     first = predictions[0]
     rows, k = first.probabilities.shape
     positive = checked_positive(positive, k)
@@ -93,24 +93,3 @@ def _numbered(chunks: Iterator[Floats]) -> Iterator[tuple[int, Floats]]:
     for chunk in chunks:
         yield start, chunk
         start += len(chunk)
-
-
-def _check_one_arm(predictions: Sequence[Predictions]) -> None:
-    if not predictions:
-        raise ValueError("score: predictions of at least one seed are expected, got none.")
-    for each in predictions:
-        check_predictions(each)
-    first = predictions[0]
-    for other in predictions[1:]:
-        for name in ("arm", "split", "train_size", "label_names"):
-            mine, theirs = getattr(first, name), getattr(other, name)
-            if mine != theirs:
-                raise ValueError(f"score: one {name} is expected, got {mine} and {theirs}.")
-        if first.row_ids != other.row_ids or not np.array_equal(first.labels, other.labels):
-            raise ValueError(
-                f"score: the same rows and labels in the same order are expected of every seed, those of {other.arm} "
-                f"on {other.split} differ between the seeds {first.seed} and {other.seed}."
-            )
-    seeds = [each.seed for each in predictions]
-    if len(set(seeds)) != len(seeds):
-        raise ValueError(f"score: each seed once is expected, got {', '.join(map(str, seeds))}.")
