@@ -1,7 +1,32 @@
-"""What training and inference share: encoding, batching, forward passes."""
+"""What training and inference share: encoding, batching, forward passes, and whatever answers for a text."""
 
+from lightune.compute.bag_of_words import BagOfWords, new_vectorizer
 from lightune.compute.batching import collate, length_batches
 from lightune.compute.encoding import Encoded, Encoder
+from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
+from lightune.compute.linear import Constant, Linear
+from lightune.compute.pooled import pooled_features
+from lightune.compute.probe import ProbeScorer
+from lightune.compute.scorer import ModelScorer, Scored, Scorer
+from lightune.compute.zero_shot import ZeroShotScorer
 
-__all__ = ["Encoded", "Encoder", "collate", "length_batches", "logits_of", "softmax"]
+__all__ = [
+    "BagOfWords",
+    "Constant",
+    "Encoded",
+    "Encoder",
+    "FeatureCache",
+    "Linear",
+    "ModelScorer",
+    "ProbeScorer",
+    "Scored",
+    "Scorer",
+    "ZeroShotScorer",
+    "collate",
+    "length_batches",
+    "logits_of",
+    "new_vectorizer",
+    "pooled_features",
+    "softmax",
+]

@@ -63,7 +63,7 @@ class Encoder:
         ids: list[NDArray[np.int32]] = []
         cut: list[bool] = []
         for tokens in self._tokens(texts):
-            kept = self._cut(tokens)
+            kept = cut_tokens(tokens, self.room, self.truncate)
             cut.append(len(kept) < len(tokens))
             row = [*self.prefix, *kept, *self.suffix] or [self.tokenizer.pad_token_id]
             ids.append(np.asarray(row, dtype=np.int32))
@@ -83,15 +83,13 @@ class Encoder:
                 chunk, add_special_tokens=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
             )["input_ids"]
 
-    def _cut(self, tokens: list[int]) -> list[int]:
-        if len(tokens) <= self.room:
-            return tokens
-        if self.truncate == "tail":
-            return tokens[-self.room :]
-        if self.truncate == "head+tail":
-            tail = self.room // 2
-            return tokens[: self.room - tail] + (tokens[-tail:] if tail else [])
-        return tokens[: self.room]
+
+def cut_tokens(tokens: list[int], room: int, truncate: str) -> list[int]:
+    """Keep at most `room` of a text's tokens: its `head`, its `tail`, or `head+tail`."""
+    if len(tokens) <= room:
+        return tokens
+    tail = {"tail": room, "head+tail": room // 2}.get(truncate, 0)
+    return tokens[: room - tail] + tokens[len(tokens) - tail :]
 
 
 def _special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

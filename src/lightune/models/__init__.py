@@ -1,6 +1,7 @@
 """The one door to transformers' models: found, loaded, given a head and a pooling that can be trusted."""
 
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
+from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
 from lightune.models.limits import resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
@@ -10,6 +11,7 @@ from lightune.models.tokenizers import load_tokenizer
 __all__ = [
     "Classifier",
     "Head",
+    "LanguageModel",
     "ModelSource",
     "checkpoint_labels",
     "draw_head",
@@ -19,8 +21,10 @@ __all__ = [
     "find_model",
     "head_modules",
     "load_classifier",
+    "load_language_model",
     "load_tokenizer",
     "quiet_transformers",
     "resolve_max_length",
     "weights_digest",
+    "why_no_language_head",
 ]

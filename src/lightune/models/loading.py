@@ -72,7 +72,7 @@ def load_classifier(source: ModelSource, label_names: Sequence[str], seed: int) 
     names = dict(enumerate(label_names))
     model.config.id2label, model.config.label2id = names, {name: index for index, name in names.items()}
     model.config.pad_token_id = tokenizer.pad_token_id
-    _check_vocabulary(model, tokenizer, source)
+    check_vocabulary(model, tokenizer, source)
     fuse_gelu(model)
     pool_by_mask(model)
     model.eval()
@@ -158,7 +158,8 @@ def _outside_backbone(model: PreTrainedModel) -> tuple[str, ...]:
     return tuple(name for name, _ in model.named_parameters() if not name.startswith(prefix))
 
 
-def _check_vocabulary(model: PreTrainedModel, tokenizer: Any, source: ModelSource) -> None:
+def check_vocabulary(model: PreTrainedModel, tokenizer: Any, source: ModelSource) -> None:
+    """Raise ModelError where the tokenizer knows more tokens than the model's embedding."""
     rows = embedding_shape(model)[0]
     if len(tokenizer) > rows:
         raise ModelError(

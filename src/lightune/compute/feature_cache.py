@@ -1,0 +1,71 @@
+"""Features on disk by a text's content, so that each text goes through the model once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Features = NDArray[np.float32]
+
+
+class FeatureCache:
+    """Features of texts under one key, in one file of a folder.
+
+    key: all that the features depend on beside the text (model, cut, pooling). The file is written whole and then put
+    in its place: processes that write at once do not harm it, the last one's stands. A file that is damaged, or made
+    for another key, counts as none.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.key = key
+        self.path = folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
+
+    def get(self, row_ids: Sequence[str], compute: Callable[[Sequence[int]], NDArray[np.floating]]) -> Features:
+        """Return the features of the rows, float32 [rows, width].
+
+        row_ids: `<content hash>-<occurrence>`, see `lightune.data.row_ids`; rows of one hash have one text. compute:
+        gives the features [indices, width] of the rows at these indices; it is asked once, for what the file lacks,
+        each text once. Raises ValueError where it answers in another shape.
+        """
+        hashes = [row_id.rpartition("-")[0] for row_id in row_ids]
+        known = self._read()
+        first = {found: at for at, found in reversed(list(enumerate(hashes))) if found not in known}
+        if first:
+            wanted = sorted(first.values())
+            fresh = np.asarray(compute(wanted), dtype=np.float32)
+            widths = {len(row) for row in known.values()} | {fresh.shape[-1]}
+            if fresh.ndim != 2 or len(fresh) != len(wanted) or len(widths) > 1:
+                raise ValueError(f"{len(wanted)} rows of {widths} features are expected, got shape {fresh.shape}.")
+            known |= {hashes[at]: row for at, row in zip(wanted, fresh, strict=True)}
+            self._write(known)
+        return np.stack([known[found] for found in hashes]) if hashes else np.empty((0, 0), dtype=np.float32)
+
+    def _read(self) -> dict[str, Features]:
+        try:
+            # Opened here: numpy leaves a file open that it cannot read.
+            with self.path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
+                key, hashes, features = str(file["key"]), file["hashes"], file["features"]
+        # A harmed file raises nearly anything (BadZipFile, struct.error, RuntimeError where it looks encrypted);
+        # its features can be computed again.
+        except Exception:
+            return {}
+        if key != self.key or features.dtype != np.float32 or features.shape[:1] != hashes.shape or features.ndim != 2:
+            return {}
+        return dict(zip(hashes.tolist(), features, strict=True))
+
+    def _write(self, known: Mapping[str, Features]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.stem}-", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, key=self.key, hashes=list(known), features=np.stack(list(known.values())))
+            os.replace(name, self.path)
+        except BaseException:
+            os.unlink(name)
+            raise

@@ -1,0 +1,57 @@
+"""A frozen backbone's features of texts: its last hidden states, pooled to one vector a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from lightune.compute.batching import collate, length_batches
+from lightune.compute.encoding import Encoded
+
+
+def pooled_features(
+    model: nn.Module,
+    encoded: Encoded,
+    pad_id: int,
+    pooling: str,
+    on_rows: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Return the backbone's last hidden states (after its final norm) of `encoded`, [texts, width], rows in order.
+
+    model: transformers' backbone, or a model with a head on one, which is left out; used in evaluation mode on the
+    device it is on. pooling: `last`, the state of a text's last token, or `mean`, over all its tokens; padding counts
+    in neither. on_rows: hears of each batch's rows when done.
+    """
+    device = next(model.parameters()).device
+    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    backbone = cast(PreTrainedModel, model).base_model
+    model.eval()
+    features: NDArray[np.float32] | None = None
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+        for batch in length_batches(encoded.lengths):
+            inputs = collate([encoded.ids[row] for row in batch], pad_id)
+            inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
+            states = backbone(**inputs).last_hidden_state
+            values = pool(states, inputs["attention_mask"], pooling).cpu().numpy()
+            if features is None:
+                features = np.empty((len(encoded), values.shape[1]), dtype=np.float32)
+            features[batch] = values
+            if on_rows is not None:
+                on_rows(len(batch))
+    return np.empty((0, 0), dtype=np.float32) if features is None else features
+
+
+def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """Pool states [texts, tokens, width] of right-padded texts to float32 [texts, width]; mask: 1 for a token."""
+    states = states.float()
+    if pooling == "last":
+        rows = torch.arange(len(states), device=states.device)
+        return states[rows, mask.sum(dim=1) - 1]
+    weights = mask[:, :, None].float()
+    return (states * weights).sum(dim=1) / weights.sum(dim=1)

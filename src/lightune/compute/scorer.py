@@ -1,0 +1,51 @@
+"""What answers for texts, whatever is behind it; and the answers of a transformers classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from lightune.compute.encoding import Encoder
+from lightune.compute.forward import logits_of
+from lightune.runtime import move
+
+OnRows = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Answers: logits [texts, labels], useful tokens read (0: it reads none), and which texts were cut, bool [texts];
+    None where nothing is ever cut."""
+
+    logits: NDArray[np.float64]
+    tokens: int = 0
+    cut: NDArray[np.bool_] | None = None
+
+
+class Scorer(Protocol):
+    """Gives logits for texts, rows in their order; their softmax over labels are probabilities."""
+
+    def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
+        """Answer for `texts`; `on_rows` hears how many rows each batch had when it is done."""
+        ...
+
+
+class ModelScorer:
+    """A transformers sequence classifier and the encoder of its texts."""
+
+    def __init__(self, model: nn.Module, encoder: Encoder) -> None:
+        self.model = model
+        self.encoder = encoder
+        move(model)
+
+    def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
+        """Forward passes over the texts, cut at the encoder's limit."""
+        encoded = self.encoder.encode(texts)
+        logits = logits_of(self.model, encoded, int(self.encoder.tokenizer.pad_token_id), on_rows)
+        logits = logits[:, 0] if logits.ndim == 3 else logits
+        return Scored(logits, int(encoded.lengths.sum()), encoded.cut)
