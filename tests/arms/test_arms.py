@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import lightune
 from lightune.arms import arm_kind, make_arm
 from lightune.arms.base import ArmContext
 from lightune.arms.registry import KINDS
+from lightune.artifacts import read_manifest
 from lightune.config import LoraConfig, ModelConfig, StudyConfig, TrainingConfig, config_to_dict
-from lightune.errors import ConfigError
+from lightune.errors import ConfigError, RunError
 from lightune.progress import silent
 from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import as_rows, make_reviews
@@ -24,22 +28,24 @@ TRAIN, HELD_OUT = as_rows(make_reviews(24)), as_rows(make_reviews(12, seed=1))
 TEXTS = HELD_OUT.texts
 
 
-def context(model: Path, scratch: Path, seed: int = 0, **training: Any) -> ArmContext:
+def context(arm: str, model: Path, scratch: Path, seed: int = 0, **training: Any) -> ArmContext:
     config = StudyConfig(
         ModelConfig(str(model)),
         training=TrainingConfig(**{"max_steps": 2, "evaluations": 1, **training}),
         lora=LoraConfig(rank=2),
     )
     scratch.mkdir(parents=True, exist_ok=True)
-    return ArmContext(config, NAMES, "good", "fingerprint", seed, len(TRAIN), scratch, silent)
+    return ArmContext(arm, config, NAMES, "good", "fingerprint", seed, len(TRAIN), scratch, scratch / "cache", silent)
 
 
 def fitted(arm: str, model: Path, scratch: Path, seed: int = 0, **training: Any) -> Any:
-    return make_arm(arm, context(model, scratch, seed, **training)).fit(TRAIN, HELD_OUT)
+    return make_arm(context(arm, model, scratch, seed, **training)).fit(TRAIN, HELD_OUT)
 
 
 def test_a_name_that_is_no_arm_is_told_what_arms_there_are():
-    with pytest.raises(ConfigError, match=r"--arms: 'lorra' is no arm; there are pretrained, lora\."):
+    with pytest.raises(
+        ConfigError, match=r"--arms: 'lorra' is no arm; there are majority, tfidf, .*lora, full, and NAME=FILE"
+    ):
         arm_kind("lorra")
 
 
@@ -47,27 +53,34 @@ def test_an_arm_depends_on_its_own_settings_alone():
     settings = config_to_dict(StudyConfig())
     assert arm_kind("pretrained").settings(settings) == {}
     assert arm_kind("lora").settings(settings).keys() == {"training", "lora"}
+    assert arm_kind("probe").settings(settings).keys() == {"training", "probe"}
+    assert not arm_kind("tfidf").needs_model
 
 
-@pytest.mark.parametrize("arm", list(KINDS))
-@pytest.mark.parametrize("kind", ["gpt2", "bert", "llama"])
+def can(arm: str, kind: str) -> bool:
+    """Only what reads from left to right has an answer of its own."""
+    return arm != "zero-shot" or kind != "bert"
+
+
+@pytest.mark.parametrize(("arm", "kind"), [(a, k) for a in KINDS for k in ("gpt2", "bert", "llama") if can(a, k)])
 def test_what_was_saved_answers_as_what_is_in_memory(bases, tmp_path, arm, kind):
     model = fitted(arm, bases[kind], tmp_path / "scratch")
-    model.save(tmp_path / "saved")
+    model.save(tmp_path / "saved", 1.5)
+    assert read_manifest(tmp_path / "saved").temperature == 1.5
     loaded = lightune.load(tmp_path / "saved")
     assert np.abs(loaded.logits(TEXTS) - model.logits(TEXTS)).max() < 1e-5
 
 
 def test_an_untrained_head_is_measured_over_five_seeds(bases, tmp_path):
     model = fitted("pretrained", bases["gpt2"], tmp_path, seed=7)
-    answers = model.predict_each(TEXTS)
+    answers = model.predict_each(HELD_OUT)
     assert model.seeds == (7, 8, 9, 10, 11)
     assert answers.probabilities.shape == (5, len(TEXTS), 2)
     assert answers.probabilities.sum(axis=2) == pytest.approx(1)
     assert len({row.tobytes() for row in answers.probabilities}) == 5
     # Each is what a study with that seed alone would measure first.
     other = fitted("pretrained", bases["gpt2"], tmp_path, seed=9)
-    assert np.abs(other.predict_each(TEXTS).probabilities[0] - answers.probabilities[2]).max() < 1e-6
+    assert np.abs(other.predict_each(HELD_OUT).probabilities[0] - answers.probabilities[2]).max() < 1e-6
     assert model.facts.head == "untrained"
     assert "Measured over 5 head seeds." in model.facts.notes
 
@@ -76,7 +89,7 @@ def test_a_trained_head_is_measured_as_it_is(tmp_path):
     folder = save_classifier(tmp_path / "model", NAMES)
     model = fitted("pretrained", folder, tmp_path / "scratch")
     assert model.seeds == (0,)
-    assert model.predict_each(TEXTS).probabilities.shape == (1, len(TEXTS), 2)
+    assert model.predict_each(HELD_OUT).probabilities.shape == (1, len(TEXTS), 2)
     assert model.facts.head == "trained"
     other = fitted("pretrained", folder, tmp_path / "scratch", seed=5)
     assert (other.logits(TEXTS) == model.logits(TEXTS)).all()
@@ -102,9 +115,10 @@ def test_lora_reports_what_it_took(bases, tmp_path):
 def test_answers_come_with_what_they_took(bases, tmp_path):
     model = fitted("lora", bases["gpt2"], tmp_path)
     long = " ".join(["a very long review"] * 60)
-    answers = model.predict_each([*TEXTS, long, ""])
+    answers = model.predict_each(as_rows([*((text, "good") for text in TEXTS), (long, "good"), ("", "bad")]))
     assert answers.probabilities.shape == (1, len(TEXTS) + 2, 2)
-    assert answers.cut_rows == 1
+    assert answers.cut.sum() == 1
+    assert answers.cut[len(TEXTS)]
     assert answers.tokens == model.encoder.encode([*TEXTS, long, ""]).lengths.sum()
     assert answers.seconds > 0
 
@@ -118,6 +132,77 @@ def test_dropout_of_the_frozen_base_is_off_unless_asked_for(bases, tmp_path):
 
 
 def test_stock_routes_are_told(bases, tmp_path):
-    assert fitted("lora", bases["gpt2"], tmp_path / "a").save(tmp_path / "lora") == "adapter"
-    route = fitted("pretrained", bases["gpt2"], tmp_path / "b").save(tmp_path / "pretrained")
+    assert fitted("lora", bases["gpt2"], tmp_path / "a").save(tmp_path / "lora", None) == "adapter"
+    assert fitted("full", bases["gpt2"], tmp_path / "c").save(tmp_path / "full", None) == "merged"
+    route = fitted("pretrained", bases["gpt2"], tmp_path / "b").save(tmp_path / "pretrained", None)
     assert route.startswith("none: ")
+
+
+def test_stock_transformers_loads_a_full_fine_tune_as_it_was_measured(bases, tmp_path):
+    model = fitted("full", bases["gpt2"], tmp_path / "scratch")
+    model.save(tmp_path / "saved", None)
+    stock = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved").eval()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "saved")
+    with torch.no_grad():
+        for text, expected in zip(TEXTS[:4], model.logits(TEXTS[:4]), strict=True):
+            said = stock(**tokenizer(text, return_tensors="pt", truncation=True, max_length=64)).logits[0].numpy()
+            assert np.abs(said - expected).max() < 1e-5
+
+
+def test_a_full_fine_tune_changes_every_weight_it_has(bases, tmp_path):
+    facts = fitted("full", bases["gpt2"], tmp_path).facts
+    assert facts.trainable_parameters == facts.total_parameters > 0
+
+
+def test_the_majority_is_that_of_the_training_rows(bases, tmp_path):
+    rows = as_rows([("one", "bad"), ("two", "bad"), ("three", "good")])
+    model = make_arm(context("majority", bases["gpt2"], tmp_path)).fit(rows, HELD_OUT)
+    assert model.predict_each(HELD_OUT).probabilities[0] == pytest.approx(np.tile([2 / 3, 1 / 3], (len(HELD_OUT), 1)))
+
+
+@pytest.mark.parametrize(("arm", "least"), [("tfidf", 0.9), ("probe", 0.6)])  # the tiny model's weights are random
+def test_a_cheap_arm_learns_easy_reviews(bases, tmp_path, arm, least):
+    train, test = as_rows(make_reviews(200)), as_rows(make_reviews(60, seed=3))
+    model = make_arm(context(arm, bases["gpt2"], tmp_path)).fit(train, as_rows(make_reviews(40, seed=2)))
+    right = model.predict_each(test).probabilities[0].argmax(axis=1) == test.labels
+    assert right.mean() > least
+
+
+def test_tfidf_says_what_it_used_validation_for_and_keeps_what_it_said_before(bases, tmp_path):
+    facts = fitted("tfidf", bases["gpt2"], tmp_path).facts
+    assert facts.validation_use == "chose C by loss, then learned from it too"
+    assert facts.held_out.shape == (len(HELD_OUT), 2)
+    assert facts.rows == len(TRAIN) + len(HELD_OUT)
+    # What it says of these rows now that it has learned from them is another thing.
+    now = fitted("tfidf", bases["gpt2"], tmp_path).predict_each(HELD_OUT).probabilities[0]
+    assert np.abs(now - facts.held_out).max() > 1e-3
+
+
+def test_a_label_that_a_small_training_set_lacks_is_never_the_answer(bases, tmp_path):
+    made = context("tfidf", bases["gpt2"], tmp_path)
+    made = replace(made, label_names=("bad", "good", "mixed"), positive_label=None)
+    said = make_arm(made).fit(TRAIN, HELD_OUT).predict_each(HELD_OUT).probabilities[0]
+    assert said.shape == (len(HELD_OUT), 3)
+    assert said[:, 2].max() < 1e-6
+
+
+def test_texts_without_a_word_end_the_run_with_a_sentence(bases, tmp_path):
+    rows = as_rows([("!", "bad"), ("?", "good")])
+    with pytest.raises(RunError, match="finds no word"):
+        make_arm(context("tfidf", bases["gpt2"], tmp_path)).fit(rows, rows)
+
+
+def test_the_probe_computes_each_text_once_for_the_whole_study(bases, tmp_path):
+    first = fitted("probe", bases["gpt2"], tmp_path)
+    assert first.facts.tokens > 0
+    again = fitted("probe", bases["gpt2"], tmp_path, seed=1)
+    assert again.facts.tokens == 0
+    assert any("from an earlier run" in note for note in again.facts.notes)
+    assert (again.logits(TEXTS) == first.logits(TEXTS)).all()
+
+
+def test_zero_shot_learns_nothing_and_tells_its_prompts(bases, tmp_path):
+    model = fitted("zero-shot", bases["gpt2"], tmp_path)
+    assert model.facts.trainable_parameters == 0
+    assert any("{text}" in note and "good: great" in note for note in model.facts.notes)
+    assert model.predict_each(HELD_OUT).probabilities.shape == (1, len(HELD_OUT), 2)

@@ -24,8 +24,7 @@ NAMES = ("bad", "middling", "good")
 
 
 def _logits(artifact, texts=TEXTS):
-    encoder = artifact.encoder
-    return logits_of(artifact.model, encoder.encode(texts), encoder.tokenizer.pad_token_id)
+    return artifact.scorer.score(texts).logits
 
 
 def _stock_logits(model, texts):
@@ -54,14 +53,14 @@ def test_an_artefact_answers_as_the_model_in_memory_did(own):
     artifact = load_artifact(folder)
     assert artifact.verified
     assert artifact.label_names == NAMES
-    assert (artifact.encoder.max_length, artifact.encoder.truncate) == (16, "tail")
-    in_memory = logits_of(model, artifact.encoder.encode(TEXTS), artifact.encoder.tokenizer.pad_token_id)
+    assert (artifact.scorer.encoder.max_length, artifact.scorer.encoder.truncate) == (16, "tail")
+    in_memory = logits_of(model, artifact.scorer.encoder.encode(TEXTS), artifact.scorer.encoder.tokenizer.pad_token_id)
     np.testing.assert_allclose(_logits(artifact), in_memory, atol=1e-5)
 
 
 def test_the_adapter_does_something(own, tiny_gpt2):
     base, _ = adapted(tiny_gpt2, NAMES, seed=1)
-    other = logits_of(base.model, load_artifact(own[0]).encoder.encode(TEXTS), 0)
+    other = logits_of(base.model, load_artifact(own[0]).scorer.encoder.encode(TEXTS), 0)
     assert np.abs(_logits(load_artifact(own[0])) - other).max() > 1e-3
 
 

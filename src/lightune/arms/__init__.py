@@ -1,5 +1,5 @@
 """One file an arm family; each is fitted on rows and answers for texts."""
 
-from lightune.arms.registry import KINDS, arm_kind, make_arm
+from lightune.arms.registry import KINDS, ArmKind, arm_kind, make_arm, settled
 
-__all__ = ["KINDS", "arm_kind", "make_arm"]
+__all__ = ["KINDS", "ArmKind", "arm_kind", "make_arm", "settled"]

@@ -19,9 +19,11 @@ from lightune.records import Rows, TrainingFacts
 class ArmContext:
     """What an arm may know of the study it runs in.
 
-    scratch: a folder of its run's own, where a cut off run finds what it had saved.
+    spec: the arm as it was asked for: its name, or `NAME=FILE`. scratch: a folder of its run's own, where a cut off
+    run finds what it had saved. cache: a folder of the study's, for what several runs would compute alike.
     """
 
+    spec: str
     config: StudyConfig
     label_names: tuple[str, ...]
     positive_label: str | None
@@ -29,12 +31,18 @@ class ArmContext:
     seed: int
     train_size: int
     scratch: Path
+    cache: Path
     progress: Progress
 
 
 @dataclass(frozen=True)
 class FitFacts:
-    """What an arm reports of its fitting. Seconds leave loading out; tokens and rows count each pass over them."""
+    """What an arm reports of its fitting. Seconds leave loading out; tokens and rows count each pass over them.
+
+    validation_use: what it used the validation rows for, in words. held_out: probabilities [validation rows, labels]
+    from before those rows were learned from too; None: what it answers for them now. labels_only: its probabilities
+    are labels, each with certainty.
+    """
 
     fit_seconds: float
     trainable_parameters: int
@@ -44,34 +52,48 @@ class FitFacts:
     training: TrainingFacts | None = None
     notes: tuple[str, ...] = ()
     head: str | None = None
+    validation_use: str = "nothing"
+    held_out: NDArray[np.float64] | None = None
+    labels_only: bool = False
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Answers for one split: probabilities [seeds, texts, labels], useful tokens, seconds, texts that were cut."""
+    """Answers for one split: probabilities [seeds, texts, labels], useful tokens, seconds, and which texts were cut at
+    the model's limit, bool [texts]; None for what has no limit."""
 
     probabilities: NDArray[np.float64]
     tokens: int
     seconds: float
-    cut_rows: int
+    cut: NDArray[np.bool_] | None = None
 
 
 class Fitted(Protocol):
-    """An arm that has seen its training rows. `seeds`: one for each set of answers it gives."""
+    """An arm that has seen its training rows."""
 
-    facts: FitFacts
-    seeds: tuple[int, ...]
+    @property
+    def facts(self) -> FitFacts:
+        """How the fitting went."""
+        ...
 
-    def predict_each(self, texts: Sequence[str]) -> Predicted:
-        """Answer for `texts`, once for each of `seeds`."""
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One for each set of answers."""
+        ...
+
+    def predict_each(self, rows: Rows) -> Predicted:
+        """Answer for the texts of `rows`, once for each of `seeds`. The labels there are not for looking at."""
+        ...
+
+    def save(self, folder: Path, temperature: float | None) -> str:
+        """Save the first seed's artefact, and return its stock route: `adapter`, `merged` or `none: <reason>`.
+
+        What saves a manifest there (lightune.json) can be loaded again, and is checked to answer as `logits` does.
+        """
         ...
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Logits [texts, labels] of the first seed, as the saved artefact must give them again."""
-        ...
-
-    def save(self, folder: Path) -> str:
-        """Save the first seed's artefact, and return its stock route: `adapter`, `merged` or `none: <reason>`."""
         ...
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lightune.arms.base import ArmContext, FitFacts, Predicted
-from lightune.artifacts import FORMAT, BaseModel, Manifest
+from lightune.arms.fitted_scorer import make_manifest
+from lightune.artifacts import Manifest
 from lightune.compute import Encoder, logits_of, softmax
-from lightune.models import Classifier, find_model, load_classifier, resolve_max_length, weights_digest
+from lightune.models import Classifier, find_model, load_classifier, resolve_max_length
+from lightune.records import Rows
 from lightune.runtime import move
 from lightune.training import TokenRows, predict
-from lightune.version import VERSION
 
 
 class FittedModel(ABC):
@@ -40,15 +41,15 @@ class FittedModel(ABC):
         self.facts = facts
         self.seeds = seeds
 
-    def predict_each(self, texts: Sequence[str]) -> Predicted:
-        """Answer for `texts`: tokenise, predict with the Trainer, probabilities [seeds, texts, labels]."""
+    def predict_each(self, rows: Rows) -> Predicted:
+        """Answer for the texts: tokenise, predict with the Trainer, probabilities [seeds, texts, labels]."""
         start = time.perf_counter()
-        encoded = self.encoder.encode(texts)
-        rows = TokenRows(encoded, np.zeros(len(encoded), dtype=np.int64))
-        logits = predict(self.model, rows, self.pad_id, self.context.scratch, self.context.progress)
+        encoded = self.encoder.encode(rows.texts)
+        tokens = TokenRows(encoded, np.zeros(len(encoded), dtype=np.int64))
+        logits = predict(self.model, tokens, self.pad_id, self.context.scratch, self.context.progress)
         each = logits.transpose(1, 0, 2) if logits.ndim == 3 else logits[None]
         seconds = time.perf_counter() - start
-        return Predicted(softmax(each), int(encoded.lengths.sum()), seconds, int(encoded.cut.sum()))
+        return Predicted(softmax(each), int(encoded.lengths.sum()), seconds, encoded.cut)
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Logits [texts, labels] of the first seed."""
@@ -56,7 +57,7 @@ class FittedModel(ABC):
         return logits[:, 0] if logits.ndim == 3 else logits
 
     @abstractmethod
-    def save(self, folder: Path) -> str:
+    def save(self, folder: Path, temperature: float | None) -> str:
         """Save the first seed's artefact and return its stock route."""
 
     @property
@@ -64,24 +65,11 @@ class FittedModel(ABC):
         """The padding token's id."""
         return int(self.base.tokenizer.pad_token_id)
 
-    def manifest(self, arm: str, kind: str, **extra: Any) -> Manifest:
+    def manifest(self, kind: str, **extra: Any) -> Manifest:
         """Make the manifest of the first seed's artefact."""
-        source = self.base.source
-        return Manifest(
-            format=FORMAT,
-            lightune=VERSION,
-            arm=arm,
-            kind=kind,
-            base=BaseModel(source.name, source.location, weights_digest(source)),
-            label_names=self.base.label_names,
-            positive_label=self.context.positive_label,
-            max_length=self.encoder.max_length,
-            truncate=self.encoder.truncate,
-            seed=self.seeds[0],
-            train_size=self.context.train_size,
-            data_fingerprint=self.context.data_fingerprint,
-            **extra,
-        )
+        encoder = self.encoder
+        cut = {"max_length": encoder.max_length, "truncate": encoder.truncate}
+        return make_manifest(self.context, kind, self.base.source, **cut, **extra)
 
 
 def load_base(context: ArmContext) -> tuple[Classifier, Encoder]:

@@ -2,54 +2,141 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightune.config import arm_name
 from lightune.errors import ConfigError
+from lightune.plugins import plugin_class, plugin_names
 
 if TYPE_CHECKING:
     from lightune.arms.base import Arm, ArmContext
 
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
 
 @dataclass(frozen=True)
 class ArmKind:
-    """An entry of the registry. trained: repeated with each seed. sections: parts of the configuration it depends on,
-    for which a change makes it another run."""
+    """An entry of the registry.
+
+    trained: chance has a part in its training, so it is repeated with each seed. learns: more training rows may change
+    it, so it can have a learning curve. needs_model: it stands on the study's model. sections: parts of the
+    configuration it depends on, for which a change makes it another run. file: of an arm `NAME=FILE`.
+    """
 
     name: str
     summary: str
-    trained: bool
+    trained: bool = False
+    learns: bool = False
+    needs_model: bool = True
     sections: tuple[str, ...] = ()
+    file: Path | None = None
 
     def settings(self, config: Mapping[str, object]) -> dict[str, object]:
         """Pick what this arm depends on out of a plain configuration."""
-        return {name: config[name] for name in self.sections}
+        picked = {name: config[name] for name in self.sections}
+        if self.file is not None:
+            picked["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest()
+        return picked
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        ArmKind("pretrained", "the base model as it is", trained=False),
+        ArmKind("majority", "always the commonest label", learns=True, needs_model=False),
+        ArmKind("tfidf", "TF-IDF with logistic regression", learns=True, needs_model=False, sections=("training",)),
+        ArmKind("pretrained", "the base model as it is"),
+        ArmKind("zero-shot", "the language model's own answer to a prompt", sections=("zero_shot",)),
         ArmKind(
-            "lora", "LoRA through peft on every linear layer, and the head", trained=True, sections=("training", "lora")
+            "probe",
+            "logistic regression on the frozen model's features",
+            learns=True,
+            sections=("training", "probe"),
         ),
+        ArmKind(
+            "lora",
+            "LoRA through peft on every linear layer, and the head",
+            trained=True,
+            learns=True,
+            sections=("training", "lora"),
+        ),
+        ArmKind("full", "every weight trained", trained=True, learns=True, sections=("training",)),
     )
 }
 
 
-def arm_kind(name: str) -> ArmKind:
-    """Return the registry's entry. Raises ConfigError that lists the arms there are."""
-    if name not in KINDS:
-        raise ConfigError(f"--arms: {name!r} is no arm; there are {', '.join(KINDS)}.")
-    return KINDS[name]
+def arm_kind(spec: str) -> ArmKind:
+    """Return the entry of an arm as it was asked for: a name, or `NAME=FILE`.
+
+    Raises ConfigError that lists the arms there are, or says what is wrong with NAME or FILE.
+    """
+    if spec in KINDS:
+        return KINDS[spec]
+    if "=" in spec:
+        return _file_kind(spec)
+    if spec in plugin_names():
+        made = plugin_class(spec)
+        return ArmKind(
+            spec,
+            str(getattr(made, "summary", "an arm of another package")),
+            trained=bool(getattr(made, "trained", False)),
+            learns=bool(getattr(made, "learns", True)),
+            sections=("training",),
+        )
+    known = ", ".join((*KINDS, *plugin_names()))
+    raise ConfigError(f"--arms: {spec!r} is no arm; there are {known}, and NAME=FILE for predictions from a file.")
 
 
-def make_arm(name: str, context: ArmContext) -> Arm:
-    """Make the arm `name` for one run. Raises ConfigError for a name that is none."""
+def make_arm(context: ArmContext) -> Arm:
+    """Make the arm of `context.spec` for one run. Raises ConfigError for a name that is none."""
     # Imported here, so that the names of the arms can be had without loading torch.
-    from lightune.arms.lora import LoraArm
-    from lightune.arms.pretrained import PretrainedArm
+    kind = arm_kind(context.spec)
+    if kind.file is not None:
+        from lightune.arms.predictions_file import PredictionsFileArm
 
-    classes: dict[str, type] = {"pretrained": PretrainedArm, "lora": LoraArm}
-    return classes[arm_kind(name).name](context)  # type: ignore[no-any-return]
+        return PredictionsFileArm(context, kind.file)
+    if kind.name not in KINDS:
+        return plugin_class(kind.name)(context)  # type: ignore[no-any-return]
+    from lightune.arms.full import FullArm
+    from lightune.arms.lora import LoraArm
+    from lightune.arms.majority import MajorityArm
+    from lightune.arms.pretrained import PretrainedArm
+    from lightune.arms.probe import ProbeArm
+    from lightune.arms.tfidf import TfidfArm
+    from lightune.arms.zero_shot import ZeroShotArm
+
+    classes: dict[str, type] = {
+        "majority": MajorityArm,
+        "tfidf": TfidfArm,
+        "pretrained": PretrainedArm,
+        "zero-shot": ZeroShotArm,
+        "probe": ProbeArm,
+        "lora": LoraArm,
+        "full": FullArm,
+    }
+    return classes[kind.name](context)  # type: ignore[no-any-return]
+
+
+def _file_kind(spec: str) -> ArmKind:
+    name, _, path = spec.partition("=")
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"--arms {spec}: a name of small letters, digits, dots, dashes or underscores is expected before '=', got "
+            f"{name!r}."
+        )
+    if name in KINDS or name in plugin_names():
+        raise ConfigError(f"--arms {spec}: {name} is an arm already; give the predictions another name.")
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ConfigError(f"--arms {spec}: a file of predictions is expected, but there is none at {path!r}.")
+    return ArmKind(name, "predictions from a file", needs_model=False, file=file.resolve())
+
+
+def settled(spec: str) -> str:
+    """The spec as it is kept: a file by its whole path, so that it means the same from every folder."""
+    kind = arm_kind(spec)
+    return spec if kind.file is None else f"{arm_name(spec)}={kind.file}"

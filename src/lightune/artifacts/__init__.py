@@ -1,20 +1,46 @@
 """What lies on disk and can be loaded again."""
 
 from lightune.artifacts.loading import Artifact, is_artifact, load_artifact
-from lightune.artifacts.manifest import FORMAT, BaseModel, Manifest, read_manifest
+from lightune.artifacts.manifest import (
+    ADAPTER,
+    BASE,
+    FORMAT,
+    MAJORITY,
+    MODEL,
+    PLUGIN,
+    PROBE,
+    TFIDF,
+    ZERO_SHOT,
+    BaseModel,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 from lightune.artifacts.saving import (
     HEAD_FILE,
-    SEEDS,
     folder_bytes,
     remove_artifact,
     save_adapter_artifact,
+    save_artifact,
     save_base_artifact,
+    save_majority_artifact,
+    save_model_artifact,
+    save_probe_artifact,
+    save_tfidf_artifact,
+    save_zero_shot_artifact,
 )
 
 __all__ = [
+    "ADAPTER",
+    "BASE",
     "FORMAT",
     "HEAD_FILE",
-    "SEEDS",
+    "MAJORITY",
+    "MODEL",
+    "PLUGIN",
+    "PROBE",
+    "TFIDF",
+    "ZERO_SHOT",
     "Artifact",
     "BaseModel",
     "Manifest",
@@ -24,5 +50,12 @@ __all__ = [
     "read_manifest",
     "remove_artifact",
     "save_adapter_artifact",
+    "save_artifact",
     "save_base_artifact",
+    "save_majority_artifact",
+    "save_model_artifact",
+    "save_probe_artifact",
+    "save_tfidf_artifact",
+    "save_zero_shot_artifact",
+    "write_manifest",
 ]

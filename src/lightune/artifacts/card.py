@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import yaml
 
-from lightune.artifacts.manifest import Manifest
+from lightune.artifacts.manifest import ADAPTER, BASE, MAJORITY, MODEL, PLUGIN, PROBE, TFIDF, ZERO_SHOT, Manifest
+
+_LIBRARY = {
+    ADAPTER: ("peft", ["lora", "peft"]),
+    BASE: ("transformers", []),
+    MODEL: ("transformers", []),
+}
+_WHAT = {
+    ADAPTER: "a {arm} adapter for {base}",
+    BASE: "the base model as it is",
+    MODEL: "{base} with all of its weights trained",
+    MAJORITY: "the commonest label, whatever the text",
+    TFIDF: "TF-IDF features with logistic regression",
+    PROBE: "logistic regression on the frozen features of {base}",
+    ZERO_SHOT: "the answer of {base} to a prompt",
+    PLUGIN: "the arm {arm} of another package",
+}
 
 TEXT = """---
 {front}---
@@ -14,7 +30,7 @@ TEXT = """---
 Made by lightune {version}: {what}, for one label a text.
 
 - Labels: {labels}
-- Texts are cut at {max_length} tokens; of a longer one the {truncate} stays.
+- Texts are {cut}.
 - Training rows: {train_size}; seed {seed}; data fingerprint `{fingerprint}`.
 
 ## Use
@@ -33,17 +49,17 @@ than the texts it learned from: measure it on yours before you rely on it.
 
 def render_card(manifest: Manifest) -> str:
     """Return the card as Markdown with the hub's metadata in front."""
-    adapter = manifest.kind == "adapter"
-    front = {"library_name": "peft" if adapter else "transformers", "pipeline_tag": "text-classification"}
-    front["tags"] = ["lightune", *(["lora", "peft"] if adapter else [])]  # type: ignore[assignment]
+    library, tags = _LIBRARY.get(manifest.kind, ("lightune", []))
+    front = {"library_name": library, "pipeline_tag": "text-classification", "tags": ["lightune", *tags]}
+    base = f"`{_inline(manifest.base.name)}`" if manifest.base is not None else ""
+    cut = f"cut at {manifest.max_length} tokens; of a longer one the {manifest.truncate} stays"
     return TEXT.format(
         front=yaml.safe_dump(front, sort_keys=False),
-        title=f"{manifest.arm} on {_inline(manifest.base.name)}",
+        title=f"{manifest.arm} on {_inline(manifest.base.name)}" if manifest.base is not None else manifest.arm,
         version=manifest.lightune,
-        what=f"a {manifest.arm} adapter for `{_inline(manifest.base.name)}`" if adapter else "the base model as it is",
+        what=_WHAT[manifest.kind].format(arm=manifest.arm, base=base),
         labels=", ".join(f"`{_inline(name)}`" for name in manifest.label_names),
-        max_length=manifest.max_length,
-        truncate=manifest.truncate,
+        cut=cut if manifest.max_length is not None else "read whole",
         train_size=manifest.train_size,
         seed=manifest.seed,
         fingerprint=manifest.data_fingerprint[:16],

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file as load_numbers
 from safetensors.torch import load_file
 from torch import nn
 
-from lightune.artifacts.manifest import MANIFEST, Manifest, read_manifest
-from lightune.artifacts.saving import HEAD_FILE
-from lightune.compute import Encoder
+from lightune.artifacts.manifest import (
+    ADAPTER,
+    BASE,
+    MAJORITY,
+    MANIFEST,
+    MODEL,
+    PLUGIN,
+    PROBE,
+    TFIDF,
+    ZERO_SHOT,
+    Manifest,
+    read_manifest,
+)
+from lightune.artifacts.saving import HEAD_FILE, NUMBERS_FILE, TERMS_FILE
+from lightune.compute import BagOfWords, Constant, Encoder, Linear, ModelScorer, ProbeScorer, Scorer, ZeroShotScorer
 from lightune.config import EMBEDDED
 from lightune.errors import ModelError
 from lightune.methods import adapter_config, is_adapter, load_adapter
@@ -22,17 +40,18 @@ from lightune.models import (
     checkpoint_labels,
     find_model,
     load_classifier,
+    load_language_model,
     resolve_max_length,
     weights_digest,
 )
+from lightune.plugins import load_plugin_scorer
 
 
 @dataclass(frozen=True)
 class Artifact:
     """A classifier from disk. verified: it has lightune's manifest, and its base is the one named there."""
 
-    model: nn.Module
-    encoder: Encoder
+    scorer: Scorer
     label_names: tuple[str, ...]
     verified: bool
     manifest: Manifest | None
@@ -57,20 +76,120 @@ def load_artifact(folder: Path) -> Artifact:
 
 
 def _load_own(folder: Path, manifest: Manifest) -> Artifact:
+    return Artifact(_LOADERS[manifest.kind](folder, manifest), manifest.label_names, True, manifest)
+
+
+def _base(folder: Path, manifest: Manifest) -> ModelSource:
+    """The base that the manifest names, with the weights it names."""
+    assert manifest.base is not None
     source = _find_base(folder, EMBEDDED if manifest.base.name == EMBEDDED else manifest.base.location)
-    digest = weights_digest(source)
-    if manifest.base.digest is not None and digest != manifest.base.digest:
+    if manifest.base.digest is not None and weights_digest(source) != manifest.base.digest:
         raise ModelError(
             f"{folder}: it was trained on {manifest.base.name}, but the weights there now are others (their SHA-256 "
             "differs). Put the old base back, or train again."
         )
-    base = load_classifier(source, manifest.label_names, manifest.seed)
-    encoder = Encoder(base.tokenizer, manifest.max_length, manifest.truncate)
-    if manifest.kind == "adapter":
-        return Artifact(_with_adapter(base, folder), encoder, manifest.label_names, True, manifest)
+    return source
+
+
+def _classifier(folder: Path, manifest: Manifest) -> tuple[Classifier, Encoder]:
+    base = load_classifier(_base(folder, manifest), manifest.label_names, manifest.seed)
+    return base, _encoder(base.tokenizer, manifest)
+
+
+def _encoder(tokenizer: Any, manifest: Manifest) -> Encoder:
+    assert manifest.max_length is not None
+    return Encoder(tokenizer, manifest.max_length, manifest.truncate)
+
+
+def _load_adapter(folder: Path, manifest: Manifest) -> Scorer:
+    base, encoder = _classifier(folder, manifest)
+    return ModelScorer(_with_adapter(base, folder), encoder)
+
+
+def _load_base(folder: Path, manifest: Manifest) -> Scorer:
+    base, encoder = _classifier(folder, manifest)
     if manifest.head is not None:
         _load_head(base, folder / HEAD_FILE)
-    return Artifact(base.model, encoder, manifest.label_names, True, manifest)
+    return ModelScorer(base.model, encoder)
+
+
+def _load_model(folder: Path, manifest: Manifest) -> Scorer:
+    base = load_classifier(find_model(str(folder)), manifest.label_names, manifest.seed)
+    if not base.head.trained:
+        raise ModelError(f"{folder}: its weights hold no head for its labels. Train again.")
+    return ModelScorer(base.model, _encoder(base.tokenizer, manifest))
+
+
+def _load_majority(folder: Path, manifest: Manifest) -> Scorer:
+    return Constant(_numbers(folder, {"shares": (len(manifest.label_names),)})["shares"])
+
+
+def _load_tfidf(folder: Path, manifest: Manifest) -> Scorer:
+    path = folder / TERMS_FILE
+    try:
+        terms = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: it cannot be read ({error}). Train again.") from error
+    labels = len(manifest.label_names)
+    if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
+        raise ModelError(f"{path}: a list of terms is expected. Train again.")
+    shapes = {"idf": (len(terms),), "weight": (labels, len(terms)), "bias": (labels,)}
+    numbers = _numbers(folder, shapes)
+    return BagOfWords.of(terms, numbers["idf"], Linear(numbers["weight"], numbers["bias"]))
+
+
+def _load_probe(folder: Path, manifest: Manifest) -> Scorer:
+    base, encoder = _classifier(folder, manifest)
+    labels = len(manifest.label_names)
+    numbers = _numbers(folder, {"weight": (labels, int(base.model.config.hidden_size)), "bias": (labels,)})
+    linear = Linear(numbers["weight"], numbers["bias"])
+    return ProbeScorer(base.model, encoder, str(manifest.settings["pooling"]), linear)
+
+
+def _load_zero_shot(folder: Path, manifest: Manifest) -> Scorer:
+    language = load_language_model(_base(folder, manifest))
+    settings = manifest.settings
+    assert manifest.max_length is not None
+    return ZeroShotScorer(
+        language,
+        tuple(settings["templates"]),
+        tuple(tuple(words) for words in settings["words"]),
+        bool(settings["calibration"]),
+        manifest.max_length,
+        manifest.truncate,
+    )
+
+
+def _load_plugin(folder: Path, manifest: Manifest) -> Scorer:
+    """What an installed package's arm saved, by the `load` of the class behind its entry point."""
+    scorer: Scorer = load_plugin_scorer(manifest.arm, folder)
+    return scorer
+
+
+_LOADERS: dict[str, Callable[[Path, Manifest], Scorer]] = {
+    ADAPTER: _load_adapter,
+    BASE: _load_base,
+    MODEL: _load_model,
+    MAJORITY: _load_majority,
+    TFIDF: _load_tfidf,
+    PROBE: _load_probe,
+    ZERO_SHOT: _load_zero_shot,
+    PLUGIN: _load_plugin,
+}
+
+
+def _numbers(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float64]]:
+    """The artefact's arrays, of just these names and shapes, finite."""
+    path = folder / NUMBERS_FILE
+    try:
+        found = load_numbers(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: it cannot be read ({error}). Train again.") from error
+    for name, shape in shapes.items():
+        if name not in found or found[name].shape != shape or not np.isfinite(found[name]).all():
+            seen = f"{found[name].shape}" if name in found else "none"
+            raise ModelError(f"{path}: {name} of shape {shape}, finite, is expected, got {seen}. Train again.")
+    return {name: np.asarray(found[name], dtype=np.float64) for name in shapes}
 
 
 def _find_base(folder: Path, location: str) -> ModelSource:
@@ -113,7 +232,7 @@ def _load_stock_adapter(folder: Path) -> Artifact:
     names = names if len(names) == count else tuple(f"LABEL_{index}" for index in range(count))
     base = load_classifier(source, names, seed=0)
     encoder = Encoder(base.tokenizer, resolve_max_length(None, source.config, base.tokenizer), "head")
-    return Artifact(_with_adapter(base, folder), encoder, names, False, None)
+    return Artifact(ModelScorer(_with_adapter(base, folder), encoder), names, False, None)
 
 
 def _load_stock_model(folder: Path) -> Artifact:
@@ -124,7 +243,7 @@ def _load_stock_model(folder: Path) -> Artifact:
     names = tuple(checkpoint_labels(source.config))
     base = load_classifier(source, names, seed=0)
     encoder = Encoder(base.tokenizer, resolve_max_length(None, source.config, base.tokenizer), "head")
-    return Artifact(base.model, encoder, names, False, None)
+    return Artifact(ModelScorer(base.model, encoder), names, False, None)
 
 
 def _head_rows(folder: Path) -> int:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lightune.errors import ModelError
 from lightune.records import dumps, from_json
 
 MANIFEST = "lightune.json"
 FORMAT = 1
-KINDS = ("adapter", "base")
+ADAPTER, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN = (
+    "adapter", "base", "model", "majority", "tfidf", "probe", "zero-shot", "plugin",
+)  # fmt: skip
+KINDS = (ADAPTER, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN)
 
 
 @dataclass(frozen=True)
@@ -28,23 +33,29 @@ class BaseModel:
 class Manifest:
     """What lies in an artefact's folder.
 
-    kind: `adapter` (peft's files beside this one) or `base` (the base model as it is). head: a file with the head's
-    drawn tensors, for a base whose checkpoint has none. The rest says how texts become tokens and logits labels.
+    kind: `adapter` (peft's files beside this one), `base` (the base model as it is), `model` (a whole transformers
+    folder), `tfidf`, `probe`, `zero-shot`, `majority` (a few numbers beside this one, on the base where one is named),
+    or `plugin` (what an installed package's own arm wrote). base: None where there is none. head: a file with the
+    head's drawn tensors, for a base whose checkpoint has none. settings: what the kind needs besides. temperature: the
+    logits divided by it are calibrated on validation; None where none could be fitted. The rest says how texts become
+    tokens and logits labels.
     """
 
     format: int
     lightune: str
     arm: str
     kind: str
-    base: BaseModel
+    base: BaseModel | None
     label_names: tuple[str, ...]
     positive_label: str | None
-    max_length: int
+    max_length: int | None
     truncate: str
     seed: int
     train_size: int
     data_fingerprint: str
     head: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float | None = None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

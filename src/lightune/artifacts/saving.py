@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file as save_numbers
 from safetensors.torch import save_file
 from torch import nn
+from transformers import PreTrainedModel
 
 from lightune.artifacts.card import render_card
 from lightune.artifacts.manifest import Manifest, write_manifest
+from lightune.compute import BagOfWords, Linear
 from lightune.methods import save_adapter
+from lightune.records import SEEDS_FOLDER
+
+Floats: TypeAlias = NDArray[np.float64]
 
 HEAD_FILE = "head.safetensors"
-# Below the first seed's artefact: those of the other seeds, which are not part of it.
-SEEDS = "seeds"
+NUMBERS_FILE, TERMS_FILE = "numbers.safetensors", "terms.json"
 
 
 @contextmanager
@@ -42,8 +50,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     finally:
         if before.exists() and not folder.exists():
             os.replace(before, folder)
-        elif (before / SEEDS).exists():
-            os.replace(before / SEEDS, folder / SEEDS)
+        elif (before / SEEDS_FOLDER).exists():
+            os.replace(before / SEEDS_FOLDER, folder / SEEDS_FOLDER)
         for left_over in (scratch, before):
             shutil.rmtree(left_over, ignore_errors=True)
 
@@ -51,37 +59,86 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 def remove_artifact(folder: Path) -> None:
     """Remove the artefact in `folder`, but not what other seeds have saved below it."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_dir() and path.name != SEEDS:
+        if path.is_dir() and path.name != SEEDS_FOLDER:
             shutil.rmtree(path)
         elif path.is_file():
             path.unlink()
 
 
-def save_adapter_artifact(folder: Path, model: nn.Module, tokenizer: Any, manifest: Manifest) -> None:
-    """Save a trained adapter with its head, tokenizer, manifest and model card."""
+def save_artifact(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> None:
+    """Save what `write` puts into the folder it is given, with manifest and model card, whole or not at all."""
     with whole_folder(folder) as scratch:
-        save_adapter(model, scratch, manifest.base.location)
+        write(scratch)
+        (scratch / "README.md").write_text(render_card(manifest), encoding="utf-8")
+        write_manifest(scratch, manifest)
+
+
+def save_adapter_artifact(folder: Path, model: nn.Module, tokenizer: Any, manifest: Manifest) -> None:
+    """Save a trained adapter with its head and tokenizer."""
+    base = manifest.base
+    assert base is not None
+
+    def write(scratch: Path) -> None:
+        save_adapter(model, scratch, base.location)
         tokenizer.save_pretrained(str(scratch))
-        _finish(scratch, manifest)
+
+    save_artifact(folder, manifest, write)
 
 
 def save_base_artifact(
     folder: Path, model: nn.Module, drawn: tuple[str, ...], tokenizer: Any, manifest: Manifest
 ) -> None:
     """Save a base as it is: its tokenizer, and the parameters that were drawn because its checkpoint lacks them."""
-    with whole_folder(folder) as scratch:
+
+    def write(scratch: Path) -> None:
         if drawn:
             save_file({name: model.get_parameter(name).detach().contiguous() for name in drawn}, scratch / HEAD_FILE)
         tokenizer.save_pretrained(str(scratch))
-        _finish(scratch, manifest)
+
+    save_artifact(folder, manifest, write)
+
+
+def save_model_artifact(folder: Path, model: PreTrainedModel, tokenizer: Any, manifest: Manifest) -> None:
+    """Save a whole classifier as transformers does, so that transformers alone loads it."""
+
+    def write(scratch: Path) -> None:
+        model.save_pretrained(str(scratch))
+        tokenizer.save_pretrained(str(scratch))
+
+    save_artifact(folder, manifest, write)
+
+
+def save_majority_artifact(folder: Path, shares: Floats, manifest: Manifest) -> None:
+    """Save the labels' shares."""
+    save_artifact(folder, manifest, lambda scratch: save_numbers({"shares": shares}, scratch / NUMBERS_FILE))
+
+
+def save_tfidf_artifact(folder: Path, bag: BagOfWords, manifest: Manifest) -> None:
+    """Save the vocabulary as JSON and the numbers as safetensors: a pickle could run code when it is loaded."""
+
+    def write(scratch: Path) -> None:
+        (scratch / TERMS_FILE).write_text(json.dumps(bag.terms, ensure_ascii=False), encoding="utf-8")
+        save_numbers({"idf": bag.idf, "weight": bag.linear.weight, "bias": bag.linear.bias}, scratch / NUMBERS_FILE)
+
+    save_artifact(folder, manifest, write)
+
+
+def save_probe_artifact(folder: Path, linear: Linear, tokenizer: Any, manifest: Manifest) -> None:
+    """Save a probe's layer and the tokenizer of its base."""
+
+    def write(scratch: Path) -> None:
+        save_numbers({"weight": linear.weight, "bias": linear.bias}, scratch / NUMBERS_FILE)
+        tokenizer.save_pretrained(str(scratch))
+
+    save_artifact(folder, manifest, write)
+
+
+def save_zero_shot_artifact(folder: Path, tokenizer: Any, manifest: Manifest) -> None:
+    """Save the tokenizer; templates and words stand in the manifest."""
+    save_artifact(folder, manifest, lambda scratch: tokenizer.save_pretrained(str(scratch)))
 
 
 def folder_bytes(folder: Path) -> int:
     """Return the size of the artefact in `folder`: all files below it but those of other seeds."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != SEEDS)
+    files = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != SEEDS_FOLDER)
     return sum(path.stat().st_size for path in files)
-
-
-def _finish(folder: Path, manifest: Manifest) -> None:
-    (folder / "README.md").write_text(render_card(manifest), encoding="utf-8")
-    write_manifest(folder, manifest)

@@ -3,6 +3,7 @@
 from lightune.inference.classifier import Answer, TextClassifier, answer, load_classifier_folder
 from lightune.inference.files import predict_file
 from lightune.inference.finding import arms_of, baseline_of, find_artifact, load
+from lightune.inference.label_next import label_next
 
 __all__ = [
     "Answer",
@@ -11,6 +12,7 @@ __all__ = [
     "arms_of",
     "baseline_of",
     "find_artifact",
+    "label_next",
     "load",
     "load_classifier_folder",
     "predict_file",

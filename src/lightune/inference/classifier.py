@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightune.artifacts import Artifact, load_artifact
-from lightune.compute import logits_of, softmax
-from lightune.runtime import move
+from lightune.compute import softmax
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,6 @@ class TextClassifier:
 
     def __init__(self, artifact: Artifact) -> None:
         self._artifact = artifact
-        move(artifact.model)
         self.label_names = artifact.label_names
 
     @property
@@ -47,8 +45,7 @@ class TextClassifier:
         texts = list(texts)
         if not texts:
             return np.empty((0, len(self.label_names)))
-        encoder = self._artifact.encoder
-        return logits_of(self._artifact.model, encoder.encode(texts), encoder.tokenizer.pad_token_id, on_rows)
+        return self._artifact.scorer.score(texts, on_rows).logits
 
     def probabilities(self, texts: Sequence[str], on_rows: Callable[[int], None] | None = None) -> NDArray[np.float64]:
         """Probabilities [texts, labels], rows sum to one."""

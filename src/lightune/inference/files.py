@@ -48,21 +48,21 @@ def predict_file(
         probabilities = classifier.probabilities(texts, tick)
         answers = [answer(text, classifier.label_names, row) for text, row in zip(texts, probabilities, strict=True)]
         for name, values in _answer_columns(answers, classifier.label_names).items():
-            columns[_free(prefix + name, columns)] = values
+            columns[free_name(prefix + name, columns)] = values
     write_table(target, columns)
     return len(texts)
 
 
-def check_target(source: Path, target: Path) -> None:
-    """Raise ConfigError when `target` cannot be written: before any work is done."""
+def check_target(source: Path, target: Path, option: str = "--output") -> None:
+    """Raise ConfigError, naming the option, when `target` cannot be written: before any work is done."""
     if target.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--output {target}: a file that ends in {', '.join(FORMATS)} is expected.")
+        raise ConfigError(f"{option} {target}: a file that ends in {', '.join(FORMATS)} is expected.")
     if target.resolve() == source.resolve():
-        raise ConfigError(f"--output {target}: another file than the input is expected; it would be overwritten.")
+        raise ConfigError(f"{option} {target}: another file than the input is expected; it would be overwritten.")
     if not target.resolve().parent.is_dir():
-        raise ConfigError(f"--output {target}: the folder {target.parent} does not exist; make it first.")
+        raise ConfigError(f"{option} {target}: the folder {target.parent} does not exist; make it first.")
     if target.is_dir():
-        raise ConfigError(f"--output {target}: a file is expected, but it is a folder.")
+        raise ConfigError(f"{option} {target}: a file is expected, but it is a folder.")
 
 
 def write_table(path: Path, columns: Columns) -> None:
@@ -116,7 +116,8 @@ def _answer_columns(answers: Sequence[Answer], label_names: Sequence[str]) -> di
     return columns
 
 
-def _free(name: str, taken: Mapping[str, object]) -> str:
+def free_name(name: str, taken: Mapping[str, object]) -> str:
+    """Return the name of a new column: `name`, with `predicted_` before it as often as it is taken."""
     while name in taken:
         name = f"predicted_{name}"
     return name

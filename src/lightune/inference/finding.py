@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lightune.artifacts import SEEDS, is_artifact, read_manifest
+from lightune.artifacts import is_artifact, read_manifest
 from lightune.errors import ConfigError, ModelError
 from lightune.inference.classifier import TextClassifier, load_classifier_folder
+from lightune.records import SEEDS_FOLDER
 
 DEFAULT_ARM = "lora"
 
@@ -47,7 +48,7 @@ def arms_of(study: Path) -> list[str]:
 def baseline_of(artifact: Path) -> Path:
     """Return the folder of the `pretrained` arm of the study that `artifact` belongs to. Raises ModelError."""
     arm = artifact.resolve()
-    if arm.parent.name == SEEDS:  # arms/<arm>/seeds/<k>
+    if arm.parent.name == SEEDS_FOLDER:  # arms/<arm>/seeds/<k>
         arm = arm.parent.parent
     baseline = arm.parent / "pretrained"
     if arm.parent.name != "arms" or not is_artifact(baseline):

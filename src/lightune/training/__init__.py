@@ -2,6 +2,6 @@
 
 from lightune.training.batches import TokenRows
 from lightune.training.fit import Trained, fit, predict
-from lightune.training.recipe import Recipe, resolve_recipe
+from lightune.training.recipe import FULL_RATES, LORA_RATES, Recipe, resolve_recipe
 
-__all__ = ["Recipe", "TokenRows", "Trained", "fit", "predict", "resolve_recipe"]
+__all__ = ["FULL_RATES", "LORA_RATES", "Recipe", "TokenRows", "Trained", "fit", "predict", "resolve_recipe"]

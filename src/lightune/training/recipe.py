@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ MOST_EPOCHS = 20.0
 # 2025, "LoRA Without Regret"), which for GPT-2's usual 5e-5 is 5e-4; the LoRA paper used 2e-4 on GPT-2 medium and
 # large.
 LORA_RATES = ((384, 1e-3), (1024, 5e-4), (math.inf, 2e-4))
+# With every weight trained, a small model's rate is from a trial too; the larger ones' are what their papers use.
+FULL_RATES = ((384, 3e-4), (1024, 5e-5), (math.inf, 2e-5))
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,12 @@ class Recipe:
         return asdict(self)
 
 
-def resolve_recipe(config: TrainingConfig, rows: int, width: int) -> Recipe:
+def resolve_recipe(
+    config: TrainingConfig, rows: int, width: int, rates: Sequence[tuple[float, float]] = LORA_RATES
+) -> Recipe:
     """Fill in what `config` leaves open, for `rows` training rows and a model whose hidden states are `width` wide.
+
+    rates: (width up to which a learning rate holds, the rate), rising.
 
     Without epochs or max_steps: three epochs, but at least LEAST_STEPS steps (in at most MOST_EPOCHS epochs) and at
     most MOST_STEPS.
@@ -61,7 +68,7 @@ def resolve_recipe(config: TrainingConfig, rows: int, width: int) -> Recipe:
     else:
         steps = max(math.ceil(EPOCHS * per_epoch), min(LEAST_STEPS, math.ceil(MOST_EPOCHS * per_epoch)))
         steps = min(steps, MOST_STEPS)
-    rate = config.learning_rate or next(rate for limit, rate in LORA_RATES if width <= limit)
+    rate = config.learning_rate or next(rate for limit, rate in rates if width <= limit)
     return Recipe(
         steps=steps,
         epochs=steps / per_epoch,

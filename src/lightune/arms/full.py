@@ -1,0 +1,35 @@
+"""Arm `full`: every weight of the model trained with the Trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightune.arms.base import ArmContext
+from lightune.arms.fitted_model import FittedModel, load_base
+from lightune.arms.trained_model import train_model
+from lightune.artifacts import MODEL, save_model_artifact
+from lightune.records import Rows
+from lightune.training import FULL_RATES
+
+
+class FullArm:
+    """The whole model and its head. Its own dropout stays on, since its weights are what is trained."""
+
+    def __init__(self, context: ArmContext) -> None:
+        self.context = context
+
+    def fit(self, train: Rows, validation: Rows) -> FittedModel:
+        """Train on `train`, keep the best by `validation`. Raises RunError when the training diverges."""
+        base, encoder = load_base(self.context)
+        base.model.requires_grad_(True)
+        facts = train_model(self.context, base, encoder, base.model, FULL_RATES, train, validation)
+        return FittedFull(self.context, base, base.model, encoder, facts, (self.context.seed,))
+
+
+class FittedFull(FittedModel):
+    """A whole model."""
+
+    def save(self, folder: Path, temperature: float | None) -> str:
+        """Save what stock transformers loads."""
+        save_model_artifact(folder, self.base.model, self.base.tokenizer, self.manifest(MODEL, temperature=temperature))
+        return "merged"
