@@ -20,7 +20,17 @@ from typing import TYPE_CHECKING, Any
 from lightune.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from lightune.config import DataConfig, LoraConfig, ModelConfig, StudyConfig, TrainingConfig
+    from lightune.config import (
+        AnalysisConfig,
+        CurveConfig,
+        DataConfig,
+        LoraConfig,
+        ModelConfig,
+        ProbeConfig,
+        StudyConfig,
+        TrainingConfig,
+        ZeroShotConfig,
+    )
     from lightune.data import load_splits
     from lightune.errors import ConfigError, DataError, InputError, LightuneError, ModelError, RunError
     from lightune.evaluation import compare, point_metrics, score
@@ -31,10 +41,12 @@ if TYPE_CHECKING:
     from lightune.study import run_study
 
 _HOMES = {
+    "AnalysisConfig": "config",
     "Answer": "inference",
     "ArmResult": "records",
     "Comparison": "records",
     "ConfigError": "errors",
+    "CurveConfig": "config",
     "DataConfig": "config",
     "DataError": "errors",
     "InputError": "errors",
@@ -45,12 +57,14 @@ _HOMES = {
     "ModelError": "errors",
     "Predictions": "records",
     "Rows": "records",
+    "ProbeConfig": "config",
     "RunError": "errors",
     "Splits": "records",
     "StudyConfig": "config",
     "StudyResult": "records",
     "TextClassifier": "inference",
     "TrainingConfig": "config",
+    "ZeroShotConfig": "config",
     "compare": "evaluation",
     "inspect_data": "inspection",
     "load": "inference",
@@ -63,10 +77,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnalysisConfig",
     "Answer",
     "ArmResult",
     "Comparison",
     "ConfigError",
+    "CurveConfig",
     "DataConfig",
     "DataError",
     "InputError",
@@ -76,6 +92,7 @@ __all__ = [
     "ModelConfig",
     "ModelError",
     "Predictions",
+    "ProbeConfig",
     "Rows",
     "RunError",
     "Splits",
@@ -83,6 +100,7 @@ __all__ = [
     "StudyResult",
     "TextClassifier",
     "TrainingConfig",
+    "ZeroShotConfig",
     "__version__",
     "compare",
     "inspect_data",

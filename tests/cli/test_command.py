@@ -32,7 +32,8 @@ def data(tmp_path_factory) -> Path:
 def _words(model: Path, data: Path, out: Path, *more: str) -> list[str]:
     """A study whose training takes a few seconds and saves a checkpoint every 20 steps."""
     sized = ("--max-steps", "400", "--evaluations", "20", "--patience", "0")
-    return [COMMAND, "study", "--model", str(model), "--data", str(data), "--out", str(out), *sized, "--json", *more]
+    given = ("--model", str(model), "--data", str(data), "--arms", "pretrained,lora", "--out", str(out))
+    return [COMMAND, "study", *given, *sized, "--json", *more]
 
 
 def _workers(out: Path) -> list[int]:
@@ -92,7 +93,19 @@ def _said(tmp_path: Path) -> str:
 
 def test_a_study_from_end_to_end_and_what_is_done_with_it(tiny_gpt2, data, tmp_path):
     out = tmp_path / "out"
-    words = [COMMAND, "study", "--model", str(tiny_gpt2), "--data", str(data), "--out", str(out), "--quiet"]
+    words = [
+        COMMAND,
+        "study",
+        "--model",
+        str(tiny_gpt2),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--quiet",
+        "--arms",
+        "pretrained,lora",
+    ]
     done = subprocess.run(
         [*words, "--max-steps", "3", "--evaluations", "1"], capture_output=True, text=True, check=False
     )

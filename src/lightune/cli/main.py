@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from lightune.cli import inspect, predict, report, study
+from lightune.cli import compare, inspect, predict, report, study
 from lightune.cli.signals import Terminated, terminable
 from lightune.errors import LightuneError
 from lightune.version import VERSION
@@ -33,6 +33,7 @@ app.command("study")(study.study)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 
 
 def _version(asked: bool) -> None:

@@ -9,26 +9,40 @@ from typer import Option
 
 from lightune.config import (
     CLASS_WEIGHTS,
+    DEFAULT_ARMS,
+    NONE,
+    POOLINGS,
     SCHEDULES,
     SELECTION_METRICS,
     TRUNCATIONS,
+    AnalysisConfig,
+    CurveConfig,
     DataConfig,
     LoraConfig,
     ModelConfig,
+    ProbeConfig,
     StudyConfig,
     TrainingConfig,
+    ZeroShotConfig,
 )
+from lightune.errors import ConfigError
 
+ARMS = (
+    "Comma-separated: majority, tfidf, pretrained, zero-shot, probe, lora, full, an installed package's own, or "
+    "NAME=FILE for predictions from a file."
+)
 TRAIN = TrainingConfig()
 LORA = LoraConfig()
+CURVE = CurveConfig()
 DATA, LEARN, ADAPT, SHOW = "Data", "Training", "LoRA", "Output"
+PROMPT, MORE, LOOK = "Zero-shot and probe", "Is more data worth it", "Where it is right and wrong"
 
 
 def study(
     out: Annotated[Path, Option(help="The study's folder; the same command again resumes there.")],
     model: Annotated[str, Option(help="A hub id, a model's folder, or `embedded`.")] = "gpt2",
     data: Annotated[str, Option(help="A hub id, a folder, a file, or `embedded`.")] = "embedded",
-    arms: Annotated[str, Option(help="Comma-separated: pretrained, lora.")] = "pretrained,lora",
+    arms: Annotated[str, Option(help=ARMS)] = ",".join(DEFAULT_ARMS),
     train_size: Annotated[int | None, Option(help="Rows to train on; all without it.", rich_help_panel=DATA)] = None,
     validation_size: Annotated[int | None, Option(help="Rows to choose on.", rich_help_panel=DATA)] = None,
     test_size: Annotated[int | None, Option(help="Rows to measure on; all without it.", rich_help_panel=DATA)] = None,
@@ -42,6 +56,10 @@ def study(
         str | None, Option(help="The label that F1 is of; the second one without it.", rich_help_panel=DATA)
     ] = None,
     data_seed: Annotated[int, Option(help="Draws the subsets and cuts.", rich_help_panel=DATA)] = 0,
+    folds: Annotated[
+        int | None, Option(help="Cross-validate: test each row in one of so many folds.", rich_help_panel=DATA)
+    ] = None,
+    repeats: Annotated[int, Option(help="How often the folds are cut anew.", rich_help_panel=DATA)] = 1,
     max_length: Annotated[
         int | None, Option(help="Tokens at most; the model's limit, at most 512, without it.", rich_help_panel=DATA)
     ] = None,
@@ -90,18 +108,48 @@ def study(
     target_modules: Annotated[
         str | None, Option(help="Comma-separated; every linear layer without it.", rich_help_panel=ADAPT)
     ] = None,
+    template: Annotated[
+        list[str] | None, Option(help="A prompt with {text} and {label}; may be repeated.", rich_help_panel=PROMPT)
+    ] = None,
+    label_words: Annotated[
+        list[str] | None, Option(help="LABEL=WORD|WORD; may be repeated.", rich_help_panel=PROMPT)
+    ] = None,
+    no_calibration: Annotated[
+        bool, Option("--no-calibration", help="Take zero-shot answers as they are.", rich_help_panel=PROMPT)
+    ] = False,
+    pooling: Annotated[str, Option(help=f"The probe's features: {', '.join(POOLINGS)}.", rich_help_panel=PROMPT)] = (
+        POOLINGS[0]
+    ),
+    curve: Annotated[
+        str | None, Option(help="Comma-separated training sizes of a learning curve.", rich_help_panel=MORE)
+    ] = None,
+    curve_arms: Annotated[
+        str | None, Option(help="Arms of the curve; all that learn without it.", rich_help_panel=MORE)
+    ] = None,
+    curve_seeds: Annotated[int, Option(help="Subsets drawn for each size.", rich_help_panel=MORE)] = CURVE.seeds,
+    label_next: Annotated[
+        Path | None,
+        Option(help="A file of unlabelled texts, to rank by what labelling them teaches.", rich_help_panel=MORE),
+    ] = None,
+    slice_by: Annotated[
+        list[str] | None, Option("--slice", help="A column to slice by; may be repeated.", rich_help_panel=LOOK)
+    ] = None,
+    behaviour: Annotated[
+        str | None, Option(help=f"A suite's YAML file, or `{NONE}`; the built-in one without it.", rich_help_panel=LOOK)
+    ] = None,
     no_texts: Annotated[
         bool, Option("--no-texts", help="Keep no text in the study's folder.", rich_help_panel=SHOW)
     ] = False,
     quiet: Annotated[bool, Option("--quiet", help="Only errors.", rich_help_panel=SHOW)] = False,
     as_json: Annotated[bool, Option("--json", help="Events as JSON lines.", rich_help_panel=SHOW)] = False,
 ) -> int:
-    """Measure the model as it is, adapt it, measure again, compare; write results and a report to --out."""
+    """Measure every arm on the same test rows, compare, and say whether fine-tuning is worth it; write results and a
+    report to --out."""
     config = StudyConfig(
         model=ModelConfig(model, max_length, truncate),
         data=DataConfig(
             data, text_column, label_column, split_column, group_column, positive_label, train_size, validation_size,
-            test_size, data_seed,
+            test_size, data_seed, folds, repeats,
         ),
         arms=_names(arms) or (),
         training=TrainingConfig(
@@ -109,6 +157,10 @@ def study(
             evaluations, patience, select_by, class_weights, frozen_dropout,
         ),
         lora=LoraConfig(rank, alpha, dropout, _names(target_modules)),
+        probe=ProbeConfig(pooling),
+        zero_shot=ZeroShotConfig(tuple(template) if template else None, _words(label_words), not no_calibration),
+        curve=CurveConfig(_sizes(curve), _names(curve_arms), curve_seeds),
+        analysis=AnalysisConfig(tuple(slice_by or ()), behaviour, str(label_next) if label_next else None),
         seed=seed,
         seeds=seeds,
         keep_texts=not no_texts,
@@ -132,3 +184,20 @@ def _names(value: str | None) -> tuple[str, ...] | None:
     if value is None:
         return None
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _sizes(value: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in _names(value) or ())
+    except ValueError:
+        raise ConfigError(f"--curve: whole numbers with commas between them are expected, got {value!r}.") from None
+
+
+def _words(values: list[str] | None) -> dict[str, str] | None:
+    if not values:
+        return None
+    pairs = [value.partition("=") for value in values]
+    wrong = next((value for value, (_, sign, _words) in zip(values, pairs, strict=True) if not sign), None)
+    if wrong is not None:
+        raise ConfigError(f"--label-words: LABEL=WORD is expected, or LABEL=WORD|WORD, got {wrong!r}.")
+    return {label: words for label, _, words in pairs}

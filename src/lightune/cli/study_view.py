@@ -14,12 +14,19 @@ from rich.table import Table
 from rich.text import Text
 
 from lightune.cli.output import console, print_json, progress_console, seconds
-from lightune.records import Cost, Metric, StudyResult, to_json
+from lightune.data.splits import CROSS_VALIDATION_OFFER
+from lightune.evaluation import flipped
+from lightune.records import Comparison, Cost, Metric, StudyResult, to_json
 
 if TYPE_CHECKING:
     from lightune.study import Event
 
-PHASES = {"train": "training", "predict": "measuring", "save": "saving and reloading"}
+PHASES = {
+    "train": "training",
+    "features": "frozen features",
+    "predict": "measuring",
+    "save": "saving and reloading",
+}
 
 
 class QuietView:
@@ -78,7 +85,7 @@ class TerminalView(QuietView):
     def __init__(self) -> None:
         target = progress_console()
         self.bars = Progress(
-            TextColumn("{task.description:<34}"),
+            TextColumn("{task.description:<38}"),
             BarColumn(bar_width=12),
             TextColumn("{task.percentage:>3.0f} %"),
             _TimeLeft(),
@@ -105,39 +112,53 @@ class TerminalView(QuietView):
         if event.kind == "data" and event.splits is not None:
             self._say(_data_line(event))
         elif event.kind == "start" and event.run is not None:
-            self._bar(f"{event.run.arm} (seed {event.run.seed}): loading", None)
+            self._bar(f"{event.title}: loading", None)
         elif event.kind == "progress" and event.run is not None:
             self._progress(event)
         elif event.kind == "kept" and event.run is not None:
-            self._say(f"{event.run.arm} (seed {event.run.seed}): done before, kept")
+            self._say(f"{event.title}: done before, kept")
         elif event.kind in ("done", "failed"):
             self._say(_run_line(event))
             self._bar("evaluating", None)
+        elif event.kind == "evaluate":
+            self._bar(f"evaluating: {event.phase}", None)
 
     def show(self, result: StudyResult, out: Path) -> None:
         """Print the arms, the comparisons and where everything lies."""
+        from lightune.report.headline import headline
+
         target = console()
         target.print(arms_table(result))
-        for one in result.comparisons:
+        for sentence in headline(result).sentences:
+            target.print(Text(sentence))
+        target.print()
+        for one in _telling(result):
             delta = one.delta_accuracy
             target.print(
                 f"{one.a} - {one.b}: accuracy {_points(delta)} points, {one.wins:,} rows won and {one.losses:,} lost, "
-                f"McNemar p {_p(one.p_value)} (seed {one.seed})"
+                f"p {_p(one.p_value)} (seed {one.seed})"
             )
         for arm in result.arms:
             if arm.status != "done":
                 target.print(f"{arm.name} failed: {arm.reason}", markup=False)
+        for note in result.data.notes:
+            if CROSS_VALIDATION_OFFER in note:
+                target.print(Text(note))
+        if result.findings.behaviour is not None and result.findings.behaviour.left_out is not None:
+            target.print(Text(f"Behaviour checks left out: {result.findings.behaviour.left_out}"))
         if not result.config["keep_texts"]:
             target.print(
                 "No text was kept: the report shows no rows, and slices by text or column cannot be made later."
             )
+        for ranking in sorted(out.glob("label-next.*")) if result.config["analysis"]["label_next"] else ():
+            target.print(f"what to label next: {ranking}", markup=False, soft_wrap=True)
         target.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
 
     def _progress(self, event: Event) -> None:
         assert event.run is not None
         if event.phase != self.phase:
             name = PHASES.get(event.phase, event.phase)
-            self._bar(f"{event.run.arm} (seed {event.run.seed}): {name}", event.total)
+            self._bar(f"{event.title}: {name}", event.total)
             self.phase = event.phase
         facts = event.facts or {}
         shown = [f"{label} {facts[name]:.3f}" for name, label in SHOWN_FACTS.items() if name in facts]
@@ -157,6 +178,14 @@ class TerminalView(QuietView):
         self.bars.console.print(line, markup=False, soft_wrap=True)
 
 
+def _telling(result: StudyResult) -> list[Comparison]:
+    """The verdict's subject against each other arm, at its first seed."""
+    subject = result.verdict.subject
+    mine = [one if one.a == subject else flipped(one) for one in result.comparisons if subject in (one.a, one.b)]
+    first = min((one.seed for one in mine), default=0)
+    return [one for one in mine if one.seed == first]
+
+
 SHOWN_FACTS = {"loss": "loss", "eval_accuracy": "validation accuracy", "eval_loss": "validation loss"}
 
 
@@ -171,12 +200,11 @@ def arms_table(result: StudyResult) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for arm in result.arms:
         metrics, cost = arm.metrics, arm.cost
-        if cost is None:
+        if not metrics:
             table.add_row(Text(arm.name), "failed", *[""] * 5)
             continue
-        table.add_row(
-            Text(arm.name), _percent(metrics["accuracy"]), f"{100 * metrics['f1'].value:.1f}", *_cost_cells(cost)
-        )
+        costs = _cost_cells(cost) if cost is not None else [""] * 4
+        table.add_row(Text(arm.name), _percent(metrics["accuracy"]), f"{100 * metrics['f1'].value:.1f}", *costs)
     return table
 
 
@@ -201,14 +229,13 @@ def _data_line(event: Event) -> str:
 
 
 def _run_line(event: Event) -> str:
-    assert event.run is not None
     record = event.record
-    if record is None or record.cost is None:
-        return f"{event.run.arm} (seed {event.run.seed}): failed: {record.reason if record else ''}"
-    return (
-        f"{event.run.arm} (seed {event.run.seed}): done, fit {seconds(record.cost.fit_seconds)}, "
-        f"predict {seconds(record.cost.predict_seconds)}"
-    )
+    if record is None or record.status != "done":
+        return f"{event.title}: failed: {record.reason if record else ''}"
+    if record.cost is None:
+        return f"{event.title}: done"
+    fit = f"fit {seconds(record.cost.fit_seconds)}, " if record.cost.fit_seconds > 0 else ""
+    return f"{event.title}: done, {fit}predict {seconds(record.cost.predict_seconds)}"
 
 
 def _percent(metric: Metric) -> str:

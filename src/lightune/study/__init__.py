@@ -2,6 +2,18 @@
 
 from lightune.study.executors import Executor, in_process, in_worker
 from lightune.study.folder import StudyFolder
-from lightune.study.study import Event, plan_runs, run_study
+from lightune.study.plan import PlannedRun, plan_runs
+from lightune.study.side_by_side import side_by_side
+from lightune.study.study import Event, run_study
 
-__all__ = ["Event", "Executor", "StudyFolder", "in_process", "in_worker", "plan_runs", "run_study"]
+__all__ = [
+    "Event",
+    "Executor",
+    "PlannedRun",
+    "StudyFolder",
+    "in_process",
+    "in_worker",
+    "plan_runs",
+    "run_study",
+    "side_by_side",
+]

@@ -1,120 +1,187 @@
-"""From the runs' records and saved predictions to a study's result. Needs no model."""
+"""From the runs' records and saved predictions to a study's result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 from lightune.arms import KINDS
-from lightune.evaluation import compare, point_metrics, positive_index, score
-from lightune.predictions import read_predictions, write_predictions
+from lightune.config import StudyConfig, config_to_dict
+from lightune.evaluation import (
+    calibration,
+    compare,
+    compare_folds,
+    compare_seeds,
+    frontiers,
+    point_metrics,
+    positive_index,
+    score,
+    score_folds,
+    verdict,
+    with_holm,
+)
 from lightune.records import (
     SCHEMA_VERSION,
     ArmResult,
     Comparison,
-    DataFacts,
-    Predictions,
+    CrossValidation,
+    Metric,
     RunRecord,
+    Scores,
+    SeedComparison,
     SeedScores,
+    Splits,
     StudyResult,
 )
+from lightune.study.answered import Answered, gather
+from lightune.study.findings import find
 from lightune.study.folder import StudyFolder
-from lightune.study.runs import PREDICTIONS
+from lightune.study.portion import fold_train_size
+
+# What labels without probabilities do not have.
+NEED_PROBABILITIES = ("loss", "auroc", "pr_auc")
 
 
 def collect(
     folder: StudyFolder,
     records: Sequence[RunRecord],
-    facts: DataFacts,
-    config: Mapping[str, Any],
+    splits: Splits,
+    config: StudyConfig,
     environment: Mapping[str, Any],
+    say: Callable[[str], None],
 ) -> StudyResult:
-    """Evaluate all `records`, writing each arm's predictions into one file. Arms keep the order they have there."""
-    positive = positive_index(facts.label_names, facts.positive_label)
-    arms = list(dict.fromkeys(record.key.arm for record in records))
-    predictions = {arm: _gather(folder, arm, records) for arm in arms}
-    results = tuple(_arm(arm, [r for r in records if r.key.arm == arm], predictions[arm], positive) for arm in arms)
-    return StudyResult(
+    """Evaluate all `records`, writing each arm's predictions into one file. Arms keep the order they have there.
+
+    say: hears what is being worked out.
+    """
+    say("metrics")
+    folds = config.data.folds
+    size = len(splits.train) if folds is None else fold_train_size(splits, config)
+    names = dict.fromkeys(record.key.arm for record in records)
+    answered = [
+        gather(folder, name, [record for record in records if record.key.arm == name], size, splits.test, folds)
+        for name in names
+    ]
+    measure = _Measure(splits, config, size)
+    arms = tuple(measure.arm(arm) for arm in answered)
+    say("comparisons")
+    comparisons = with_holm(measure.comparisons(answered))
+    seeds = () if folds is not None else tuple(measure.seed_comparisons(answered))
+    result = StudyResult(
         schema_version=SCHEMA_VERSION,
-        config=config,
+        config=config_to_dict(config),
         environment=environment,
-        data=facts,
-        arms=results,
-        comparisons=tuple(_comparisons(predictions, positive)),
+        data=splits.facts,
+        arms=arms,
+        comparisons=comparisons,
+        verdict=verdict(arms, comparisons, seeds),
+        seed_comparisons=seeds,
+        frontiers=frontiers(arms),
+        cross_validation=CrossValidation(folds, config.data.repeats) if folds is not None else None,
     )
+    return replace(result, findings=find(folder, answered, result, splits, config, say))
 
 
-def _gather(folder: StudyFolder, arm: str, records: Sequence[RunRecord]) -> tuple[Predictions, ...]:
-    parts = tuple(
-        part
-        for record in records
-        if record.key.arm == arm and record.status == "done"
-        for part in read_predictions(folder.run(record.key) / PREDICTIONS)
-    )
-    if parts:
-        write_predictions(folder.predictions(arm), arm, parts)
-    return parts
+class _Measure:
+    """What every measurement of one study has in common: its labels, and whether it is a cross-validation."""
 
+    def __init__(self, splits: Splits, config: StudyConfig, size: int) -> None:
+        self.positive = positive_index(splits.label_names, splits.facts.positive_label)
+        self.config = config
+        self.size = size
 
-def _arm(
-    name: str, records: Sequence[RunRecord], predictions: Sequence[Predictions], positive: int | None
-) -> ArmResult:
-    done = [record for record in records if record.status == "done"]
-    failed = [record for record in records if record.status != "done"]
-    reasons = "; ".join(f"seed {record.key.seed}: {record.reason}" for record in failed) if done else None
-    if not done:
+    def arm(self, answered: Answered) -> ArmResult:
+        """All runs of an arm, evaluated."""
+        failed = [record for record in answered.failed if record.key.train_size == self.size]
+        if not answered.records:
+            which = f"seed {failed[0].key.seed}: " if len(failed) > 1 or self.config.data.folds is not None else ""
+            reason = f"{which}{failed[0].reason}" if failed else "none of its runs is done"
+            return ArmResult(answered.name, "failed", reason, {}, (), None, (), {}, None)
+        reasons = "; ".join(f"seed {record.key.seed}: {record.reason}" for record in failed)
+        first = answered.records[0]
+        others = dict.fromkeys(part.split for part in answered.others)
+        scores = self._scores(answered)
+        assert answered.first is not None
         return ArmResult(
-            name=name,
-            status="failed",
-            reason=failed[0].reason,
-            metrics={},
-            confusion=(),
-            cost=None,
-            seeds=(),
-            splits={},
-            stock_route=None,
+            name=answered.name,
+            status="failed" if failed else "done",
+            reason=reasons or None,
+            metrics=_without_probabilities(scores.metrics) if first.labels_only else scores.metrics,
+            confusion=scores.confusion,
+            cost=first.cost,
+            seeds=tuple(self._seeds(answered)),
+            splits={
+                split: score([part for part in answered.others if part.split == split], self.positive)
+                for split in others
+            },
+            stock_route=first.stock_route,
+            training=first.training,
+            reload_difference=first.reload_difference,
+            cut_rows=first.cut_rows,
+            notes=(*first.notes, *_curve_failures(answered, self.size)),
+            head=first.head,
+            validation_use=first.validation_use,
+            labels_only=first.labels_only,
+            calibration=None if first.labels_only else calibration(answered.first, self._temperature(first)),
         )
-    test = [part for part in predictions if part.split == "test"]
-    scores = score(test, positive)
-    others = dict.fromkeys(part.split for part in predictions if part.split != "test")
-    first = done[0]
-    return ArmResult(
-        name=name,
-        status="failed" if failed else "done",
-        reason=reasons or None,
-        metrics=scores.metrics,
-        confusion=scores.confusion,
-        cost=first.cost,
-        seeds=tuple(_seed(record, part, positive) for record in done for part in test if _made_by(record, part)),
-        splits={split: score([part for part in predictions if part.split == split], positive) for split in others},
-        stock_route=first.stock_route,
-        training=first.training,
-        reload_difference=first.reload_difference,
-        cut_rows=first.cut_rows,
-        notes=first.notes,
-        head=first.head,
-    )
+
+    def comparisons(self, answered: Sequence[Answered]) -> list[Comparison]:
+        """Each pair of arms, the later one in the ladder first, on the test rows, for each seed that both have."""
+        order = {name: at for at, name in enumerate(KINDS)}
+        ladder = sorted((arm for arm in answered if arm.parts), key=lambda arm: order.get(arm.name, len(order)))
+        return [found for before, after in combinations(ladder, 2) for found in self._pair(after, before)]
+
+    def seed_comparisons(self, answered: Sequence[Answered]) -> list[SeedComparison]:
+        """Each pair of arms of which one has several seeds."""
+        done = [arm for arm in answered if arm.parts]
+        return [
+            compare_seeds(after.parts, before.parts, self.positive)
+            for before, after in combinations(done, 2)
+            if max(len(before.parts), len(after.parts)) > 1
+        ]
+
+    def _pair(self, a: Answered, b: Answered) -> list[Comparison]:
+        folds = self.config.data.folds
+        if folds is not None:
+            both = set(a.seeds) & set(b.seeds)
+            of_a, of_b = ([part for part in arm.parts if part.seed in both] for arm in (a, b))
+            return [compare_folds(of_a, of_b, folds, self.size, self.positive)] if both else []
+        theirs = {part.seed: part for part in b.parts}
+        return [compare(part, theirs[part.seed], self.positive) for part in a.parts if part.seed in theirs]
+
+    def _scores(self, answered: Answered) -> Scores:
+        if self.config.data.folds is None:
+            return score(answered.parts, self.positive)
+        return score_folds(answered.parts, self.config.data.folds, self.size, self.positive)
+
+    def _seeds(self, answered: Answered) -> list[SeedScores]:
+        runs = [(record, part) for record in answered.records for part in answered.parts if part.seed in record.seeds]
+        return [
+            SeedScores(
+                part.seed,
+                record.key.train_size,
+                point_metrics(part.labels, part.probabilities, self.positive),
+                record.cost,
+            )
+            for record, part in (*runs, *answered.curve)
+        ]
+
+    def _temperature(self, record: RunRecord) -> float | None:
+        """Of a cross-validation none: each fold has its own."""
+        return record.temperature if self.config.data.folds is None else None
 
 
-def _seed(record: RunRecord, part: Predictions, positive: int | None) -> SeedScores:
-    return SeedScores(part.seed, part.train_size, point_metrics(part.labels, part.probabilities, positive), record.cost)
+def _without_probabilities(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+    undefined = Metric(math.nan, math.nan, math.nan)
+    return {name: undefined if name in NEED_PROBABILITIES else metric for name, metric in metrics.items()}
 
 
-def _made_by(record: RunRecord, part: Predictions) -> bool:
-    return part.seed in record.seeds and part.train_size == record.key.train_size
-
-
-def _comparisons(predictions: Mapping[str, Sequence[Predictions]], positive: int | None) -> list[Comparison]:
-    """Each pair of arms, the later one in the ladder first, on the test rows, for each seed that both have."""
-    tests = {
-        arm: {part.seed: part for part in parts if part.split == "test"} for arm, parts in predictions.items() if parts
-    }
-    order = {name: at for at, name in enumerate(KINDS)}
-    ladder = sorted(tests, key=lambda arm: order.get(arm, len(order)))
+def _curve_failures(answered: Answered, size: int) -> list[str]:
     return [
-        compare(tests[after][seed], tests[before][seed], positive)
-        for before, after in combinations(ladder, 2)
-        for seed in tests[after]
-        if seed in tests[before]
+        f"The curve's run on {record.key.train_size:,} rows (seed {record.key.seed}) failed: {record.reason}"
+        for record in answered.failed
+        if record.key.train_size != size
     ]

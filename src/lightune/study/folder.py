@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightune.records import RunKey
+from lightune.records import SEEDS_FOLDER, RunKey
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class StudyFolder:
         """What the runs read while the study runs; gone afterwards."""
         return self.root / ".work"
 
+    def label_next(self, suffix: str) -> Path:
+        """The unlabelled texts, ranked, as a file of the kind they came in; what cannot be written becomes CSV."""
+        return self.root / f"label-next{suffix if suffix in ('.csv', '.tsv', '.jsonl', '.parquet') else '.csv'}"
+
     def predictions(self, arm: str) -> Path:
         """All predictions of an arm."""
         return self.root / "predictions" / f"{arm}.parquet"
@@ -48,12 +52,15 @@ class StudyFolder:
         """A run's own folder: its record, its predictions, its log, its checkpoints."""
         return self.root / "runs" / key.name
 
+    @property
+    def cache(self) -> Path:
+        """What several runs compute alike; may be deleted at any time."""
+        return self.root / ".cache"
+
     def artifact(self, key: RunKey, first_seed: int) -> Path:
         """The artefact of a run: the first seed's is the arm's own."""
-        from lightune.artifacts import SEEDS  # Here, since it loads torch: wrong input is refused without it.
-
         arm = self.root / "arms" / key.arm
-        return arm if key.seed == first_seed else arm / SEEDS / str(key.seed)
+        return arm if key.seed == first_seed else arm / SEEDS_FOLDER / str(key.seed)
 
 
 def write_whole(path: Path, text: str) -> None:

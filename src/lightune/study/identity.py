@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from lightune.arms import KINDS
-from lightune.config import StudyConfig, config_from_yaml, config_to_dict
+from lightune.arms import arm_kind
+from lightune.config import CurveConfig, StudyConfig, arm_name, config_from_yaml, config_to_dict
 from lightune.errors import ConfigError
 from lightune.records import RunKey, RunRecord
 from lightune.study.folder import StudyFolder
+from lightune.study.plan import PlannedRun
 from lightune.study.runs import read_record
 
 
-def run_fingerprint(config: StudyConfig, key: RunKey, data: str, model: str | None) -> str:
-    """SHA-256 of all that a run's outcome depends on: data, model, its weights' digest, the arm's settings, its key."""
+def run_fingerprint(config: StudyConfig, arm: str, key: RunKey, data: str, model: str | None) -> str:
+    """SHA-256 of all that a run's outcome depends on: data, model, its weights' digest, the arm's settings, its key.
+
+    arm: as it was asked for.
+    """
     values = config_to_dict(config)
-    kind = KINDS[key.arm]
+    kind = arm_kind(arm)
     told = {
         "key": [key.arm, key.train_size, key.seed],
         "data": data,
-        "model": {**values["model"], "digest": model},
+        "model": {**values["model"], "digest": model} if kind.needs_model else None,
         "settings": kind.settings(values),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -57,17 +62,42 @@ def check_same_study(folder: StudyFolder, config: StudyConfig) -> StudyConfig:
             f"--out {folder.root}: it holds another study, with {option} {old}, and this one has {new}. Name "
             "another folder, or give the same options."
         )
-    arms = tuple(dict.fromkeys((*before.arms, *config.arms)))
-    seeds = max(before.seeds, config.seeds)
-    return StudyConfig(
-        config.model, config.data, arms, config.training, config.lora, config.seed, seeds, config.keep_texts
+    return replace(
+        config,
+        arms=_merged(folder, before.arms, config.arms),
+        seeds=max(before.seeds, config.seeds),
+        curve=_merged_curve(before, config),
     )
 
 
-def check_same_runs(folder: StudyFolder, fingerprints: dict[RunKey, str]) -> dict[RunKey, RunRecord]:
+def _merged(folder: StudyFolder, before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
+    """The arms of both. Raises ConfigError where the same NAME stands for two files."""
+    files = {arm_name(arm): arm for arm in before}
+    for arm in now:
+        if files.get(arm_name(arm), arm) != arm:
+            raise ConfigError(
+                f"--out {folder.root}: its arm {arm_name(arm)!r} was read from another file "
+                f"({files[arm_name(arm)].partition('=')[2]}). Give these predictions another name."
+            )
+    return tuple(dict.fromkeys((*before, *now)))
+
+
+def _merged_curve(before: StudyConfig, now: StudyConfig) -> CurveConfig:
+    """The points of both curves; arms and seeds are those asked for now, where points are asked for at all."""
+    if not now.curve.sizes:
+        return before.curve
+    sizes = tuple(sorted({*before.curve.sizes, *now.curve.sizes}))
+    arms = now.curve.arms
+    if before.curve.sizes and before.curve.arms is not None and arms is not None:
+        arms = tuple(dict.fromkeys((*before.curve.arms, *arms)))
+    return CurveConfig(sizes, arms, max(now.curve.seeds, before.curve.seeds if before.curve.sizes else 1))
+
+
+def check_same_runs(folder: StudyFolder, fingerprints: Mapping[PlannedRun, str]) -> dict[RunKey, RunRecord]:
     """Return the records of the runs that are done. Raises ConfigError for one that was made from something else."""
     done = {}
-    for key, fingerprint in fingerprints.items():
+    for run, fingerprint in fingerprints.items():
+        key = run.key
         record = read_record(folder.run(key))
         if record is None or record.status != "done":
             continue

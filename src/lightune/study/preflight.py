@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from lightune.config import StudyConfig
+from lightune.arms import arm_kind
+from lightune.behaviour import load_suite
+from lightune.config import NONE, StudyConfig
+from lightune.data import find_text_column, read_table
 from lightune.errors import ConfigError
-from lightune.evaluation import RANKED
+from lightune.evaluation import RANKED, check_slice_columns
 from lightune.records import Splits
+
+
+def preflight(config: StudyConfig, splits: Splits) -> str | None:
+    """Do every check below. Returns what `check_model` does. Raises InputError."""
+    for check in (check_curve, check_slices, check_prompts, check_files):
+        check(config, splits)
+    if config.data.folds is None:
+        check_selection(config, splits)
+    return check_model(config, splits)
+
+
+def check_prompts(config: StudyConfig, splits: Splits) -> None:
+    """Raise ConfigError for templates or label words that cannot be used."""
+    if "zero-shot" in config.arms:
+        from lightune.arms.zero_shot import prompts_of
+
+        prompts_of(config, splits.label_names)
 
 
 def check_selection(config: StudyConfig, splits: Splits) -> None:
@@ -22,11 +44,49 @@ def check_selection(config: StudyConfig, splits: Splits) -> None:
         )
 
 
+def check_curve(config: StudyConfig, splits: Splits) -> None:
+    """Raise ConfigError for a point of the curve that has no rows, or too few for every label to be there."""
+    rows, labels = len(splits.train), len(splits.label_names)
+    for size in config.curve.sizes:
+        if size > rows:
+            raise ConfigError(f"--curve {size:,}: train has {rows:,} rows. Name sizes up to that.")
+        if size < labels:
+            raise ConfigError(f"--curve {size:,}: at least a row for each of the {labels} labels is expected.")
+
+
+def check_slices(config: StudyConfig, splits: Splits) -> None:
+    """Raise ConfigError for a column that the test rows do not have."""
+    check_slice_columns(splits.test, config.analysis.slices)
+
+
+def check_files(config: StudyConfig, splits: Splits) -> None:
+    """Raise InputError for a file of predictions that does not answer every test row, a suite that cannot be read, or
+    unlabelled texts that are not there."""
+    from lightune.arms.predictions_file import NoAnswer, PredictionsFile
+
+    for arm in config.arms:
+        file = arm_kind(arm).file
+        if file is not None:
+            if config.data.folds is not None:
+                raise ConfigError(f"--arms {arm}: predictions from a file have no folds; leave --folds out.")
+            try:
+                PredictionsFile(file, splits.label_names).of(splits.test)
+            except NoAnswer as error:
+                raise ConfigError(f"--arms {arm}: {error}") from None
+    if config.analysis.behaviour not in (None, NONE):
+        load_suite(Path(config.analysis.behaviour or ""))
+    if config.analysis.label_next is not None:
+        table = read_table(config.analysis.label_next)
+        find_text_column(table, config.data.text_column if config.data.text_column in table.columns else None)
+
+
 def check_model(config: StudyConfig, splits: Splits) -> str | None:
     """Find the model, its tokenizer, the cut, and what the arms ask of its layers. Raises InputError.
 
-    Returns the digest of a local model's weights, None for the hub's.
+    Returns the digest of a local model's weights, None for the hub's, and where no arm needs a model.
     """
+    if not any(arm_kind(arm).needs_model for arm in config.arms):
+        return None
     import torch
     from transformers import AutoModelForSequenceClassification
 
@@ -38,10 +98,15 @@ def check_model(config: StudyConfig, splits: Splits) -> str | None:
         quiet_transformers,
         resolve_max_length,
         weights_digest,
+        why_no_language_head,
     )
 
     source = find_model(config.model.source)
     resolve_max_length(config.model.max_length, source.config, load_tokenizer(source))
+    if "zero-shot" in config.arms:
+        reason = why_no_language_head(source.config)
+        if reason is not None:
+            raise ConfigError(f"--arms zero-shot: {reason}")
     if "lora" in config.arms:
         with torch.device("meta"), quiet_transformers():
             shape = type(source.config).from_dict({**source.config.to_dict(), "num_labels": len(splits.label_names)})

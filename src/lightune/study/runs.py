@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cattrs
 import numpy as np
+from numpy.typing import NDArray
 
 from lightune.config import StudyConfig
 from lightune.data import load_rows, save_rows
 from lightune.errors import RunError
-from lightune.evaluation import check_predictions
+from lightune.evaluation import check_predictions, fit_temperature
 from lightune.predictions import write_predictions
 from lightune.progress import Progress
 from lightune.records import (
@@ -32,12 +34,14 @@ from lightune.records import (
 )
 from lightune.runtime import peak_device_memory_bytes, peak_memory_bytes, pick_device, seed_everything
 from lightune.study.folder import write_whole
+from lightune.study.portion import portion
 
 if TYPE_CHECKING:
     from lightune.arms.base import FitFacts, Fitted, Predicted
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
+CUT = "cut.json"
 CHECKPOINTS = "checkpoints"
 CHECKED_ROWS = 64
 TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2}
@@ -45,14 +49,20 @@ TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2}
 
 @dataclass(frozen=True)
 class RunSpec:
-    """All a worker needs: plain data, paths as text. data: where `write_splits` put the splits."""
+    """All a worker needs: plain data, paths as text.
+
+    arm: as it was asked for. data: where `write_splits` put the splits. artifact: where it is saved; None: it is not.
+    cache: a folder for what several runs compute alike.
+    """
 
     config: StudyConfig
+    arm: str
     key: RunKey
     fingerprint: str
     data: str
     folder: str
-    artifact: str
+    artifact: str | None
+    cache: str
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -71,14 +81,14 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     """
     from lightune.arms import make_arm
     from lightune.arms.base import ArmContext
-    from lightune.artifacts import folder_bytes, remove_artifact
 
-    splits = read_splits(Path(spec.data))
-    folder, artifact = Path(spec.folder), Path(spec.artifact)
+    splits = portion(read_splits(Path(spec.data)), spec.config, spec.key)
+    folder = Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(spec.key.seed)
     facts = splits.facts
     context = ArmContext(
+        spec=spec.arm,
         config=spec.config,
         label_names=splits.label_names,
         positive_label=facts.positive_label,
@@ -86,11 +96,12 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         seed=spec.key.seed,
         train_size=spec.key.train_size,
         scratch=folder,
+        cache=Path(spec.cache),
         progress=progress,
     )
     _own_checkpoints(folder, spec.fingerprint)
     try:
-        fitted = make_arm(spec.key.arm, context).fit(splits.train, splits.validation)
+        fitted = make_arm(context).fit(splits.train, splits.validation)
     except OSError:
         raise  # No room, no right to write: nothing is wrong with the checkpoints, and the next try goes on from them.
     except Exception:
@@ -98,32 +109,31 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         # the next one starts anew.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         raise
-    answers = {name: fitted.predict_each(rows.texts) for name, rows in splits.evaluated().items()}
+    answers = _answers(fitted, splits)
     predictions = _predictions(spec.key, splits, fitted.seeds, answers)
     for part in predictions:
         check_predictions(part)  # here it is this run's failure, later it would be the whole study's
-    peak = peak_memory_bytes()  # before the reload, which holds a second model
-    progress("save", 0, 1, {})
-    route = fitted.save(artifact)
-    try:
-        difference = _reload(artifact, fitted, splits.test)
-    except BaseException:
-        remove_artifact(artifact)
-        raise
+    temperature = _temperature(fitted, splits.validation)
+    cost = _cost(fitted.facts, answers["test"], len(splits.test))  # before the reload, which holds a second model
+    saved = _save(Path(spec.artifact), fitted, splits.test, temperature, progress) if spec.artifact else _Saved()
     write_predictions(folder / PREDICTIONS, spec.key.arm, predictions)
+    write_cut(folder, answers)
     record = RunRecord(
         key=spec.key,
         status="done",
         reason=None,
         seeds=fitted.seeds,
         fingerprint=spec.fingerprint,
-        cost=_cost(fitted.facts, answers["test"], len(splits.test), peak, folder_bytes(artifact)),
+        cost=None if fitted.facts.labels_only or cost is None else replace(cost, artifact_bytes=saved.size),
         training=fitted.facts.training,
-        stock_route=route,
-        reload_difference=difference,
-        cut_rows={name: answer.cut_rows for name, answer in answers.items()},
+        stock_route=saved.route,
+        reload_difference=saved.difference,
+        cut_rows={name: int(answer.cut.sum()) for name, answer in answers.items() if answer.cut is not None},
         notes=fitted.facts.notes,
         head=fitted.facts.head,
+        validation_use=fitted.facts.validation_use,
+        labels_only=fitted.facts.labels_only,
+        temperature=temperature,
     )
     write_whole(folder / RECORD, dumps(record))
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
@@ -166,6 +176,25 @@ def read_splits(folder: Path) -> Splits:
     return Splits(train, validation, test, extra, from_json(DataFacts, values["facts"]))
 
 
+def write_cut(folder: Path, answers: Mapping[str, Predicted]) -> None:
+    """Keep which rows of each split were cut at the model's limit, by their places."""
+    places = {name: np.flatnonzero(answer.cut).tolist() for name, answer in answers.items() if answer.cut is not None}
+    write_whole(folder / CUT, json.dumps(places))
+
+
+def read_cut(folder: Path, split: str, rows: int) -> NDArray[np.bool_] | None:
+    """Which of the `rows` of a split a run cut, bool [rows]; None where the run has no limit or kept nothing."""
+    try:
+        places = json.loads((folder / CUT).read_text(encoding="utf-8")).get(split)
+    except (OSError, ValueError):
+        return None
+    if places is None:
+        return None
+    cut = np.zeros(rows, dtype=bool)
+    cut[places] = True
+    return cut
+
+
 def _own_checkpoints(folder: Path, fingerprint: str) -> None:
     """Remove the checkpoints of a run with other settings, which this one must not go on from."""
     mark = folder / CHECKPOINTS / "fingerprint"
@@ -191,24 +220,78 @@ def _predictions(
             probabilities=probabilities,
         )
         for name, rows in splits.evaluated().items()
+        if name in answers
         for seed, probabilities in zip(seeds, answers[name].probabilities, strict=True)
     ]
 
 
-def _cost(facts: FitFacts, test: Predicted, rows: int, peak: int, artifact_bytes: int) -> Cost:
+def _answers(fitted: Fitted, splits: Splits) -> dict[str, Predicted]:
+    """What the arm says of each evaluated split. A file of predictions need not have the extra ones."""
+    from lightune.arms.predictions_file import NoAnswer
+
+    answers = {"test": fitted.predict_each(splits.test)}
+    for name, rows in splits.extra.items():
+        with contextlib.suppress(NoAnswer):
+            answers[name] = fitted.predict_each(rows)
+    return answers
+
+
+def _temperature(fitted: Fitted, validation: Rows) -> float | None:
+    """Fit the temperature on what the arm said of validation before it learned from it; None where it says nothing."""
+    from lightune.arms.predictions_file import NoAnswer
+
+    if fitted.facts.labels_only:
+        return None
+    held_out = fitted.facts.held_out
+    try:
+        probabilities = fitted.predict_each(validation).probabilities[0] if held_out is None else held_out
+    except NoAnswer:
+        return None
+    return fit_temperature(validation.labels, probabilities)
+
+
+def _cost(facts: FitFacts, test: Predicted, rows: int) -> Cost | None:
+    """What the run took; None for answers that were made elsewhere."""
+    if test.seconds <= 0:
+        return None
     return Cost(
         fit_seconds=facts.fit_seconds,
         predict_seconds=test.seconds,
         trainable_parameters=facts.trainable_parameters,
         total_parameters=facts.total_parameters,
-        peak_memory_bytes=peak,
-        artifact_bytes=artifact_bytes,
+        peak_memory_bytes=peak_memory_bytes(),
+        artifact_bytes=0,
         fit_tokens_per_second=_rate(facts.tokens, facts.fit_seconds),
         fit_rows_per_second=_rate(facts.rows, facts.fit_seconds),
         predict_tokens_per_second=_rate(test.tokens, test.seconds),
         predict_rows_per_second=_rate(rows, test.seconds),
         peak_device_memory_bytes=peak_device_memory_bytes(),
     )
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What became of an artefact. difference: None where nothing was saved that can be loaded again."""
+
+    route: str | None = None
+    size: int = 0
+    difference: float | None = None
+
+
+def _save(folder: Path, fitted: Fitted, test: Rows, temperature: float | None, progress: Progress) -> _Saved:
+    """Save the artefact, load it again, and compare its answers. What answers differently is removed."""
+    from lightune.artifacts import folder_bytes, is_artifact, remove_artifact
+
+    progress("save", 0, 1, {})
+    route = fitted.save(folder, temperature)
+    if not is_artifact(folder):
+        return _Saved(route)
+    try:
+        difference = _reload(folder, fitted, test)
+    except BaseException:
+        remove_artifact(folder)
+        raise
+    return _Saved(route, folder_bytes(folder), difference)
 
 
 def _reload(artifact: Path, fitted: Fitted, rows: Rows) -> float:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from lightune.arms import KINDS, arm_kind
-from lightune.config import StudyConfig, config_to_dict, config_to_yaml
+from lightune.arms import settled
+from lightune.config import StudyConfig, config_to_yaml
 from lightune.data import load_splits, save_rows
 from lightune.errors import ConfigError
 from lightune.progress import Progress
@@ -23,13 +23,16 @@ from lightune.study.collect import collect
 from lightune.study.executors import Executor, in_worker
 from lightune.study.folder import StudyFolder, write_whole
 from lightune.study.identity import check_same_runs, check_same_study, run_fingerprint
-from lightune.study.preflight import check_model, check_selection
+from lightune.study.labelling import rank_for_labelling
+from lightune.study.plan import PlannedRun, is_kept, plan_runs
+from lightune.study.preflight import preflight
 from lightune.study.runs import RunSpec, write_splits
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a study tells while it runs. kind: `data`, `start`, `progress`, `done`, `failed`, `kept`, `written`."""
+    """What a study tells while it runs. kind: `data`, `start`, `progress`, `done`, `failed`, `kept`, `evaluate` (phase:
+    what is being worked out), `written`. title: what to call the run."""
 
     kind: str
     run: RunKey | None = None
@@ -39,6 +42,7 @@ class Event:
     facts: dict[str, Any] | None = None
     record: RunRecord | None = None
     splits: Splits | None = None
+    title: str = ""
 
 
 def run_study(
@@ -55,12 +59,9 @@ def run_study(
     """
     folder = StudyFolder(Path(out).expanduser())
     on_event = on_event or _ignore
-    config = check_same_study(folder, config)
-    for arm in config.arms:
-        arm_kind(arm)
+    config = check_same_study(folder, replace(config, arms=tuple(settled(arm) for arm in config.arms)))
     splits = load_splits(config.data)
-    check_selection(config, splits)
-    digest = check_model(config, splits)
+    digest = preflight(config, splits)
     check_same_runs(folder, _fingerprints(config, splits, digest))
     on_event(Event("data", splits=splits))
     folder.root.mkdir(parents=True, exist_ok=True)
@@ -72,17 +73,20 @@ def run_study(
         try:
             _prepare(folder, config, splits)
             records = [
-                _keep(done[key], on_event)
-                if key in done
-                else _run(folder, config, key, fingerprint, executor, on_event)
-                for key, fingerprint in fingerprints.items()
+                _keep(run, done[run.key], on_event)
+                if run.key in done
+                else _run(folder, config, len(splits.train), run, fingerprint, executor, on_event)
+                for run, fingerprint in fingerprints.items()
             ]
         finally:
             shutil.rmtree(folder.work, ignore_errors=True)
-        result = collect(folder, records, splits.facts, config_to_dict(config), environment())
+        result = collect(folder, records, splits, config, environment(), _said(on_event))
         texts = dict(zip(splits.test.row_ids, splits.test.texts, strict=True)) if config.keep_texts else {}
         write_whole(folder.results, dumps(result))
         write_report(result, texts, folder.root)
+        if config.analysis.label_next is not None:
+            on_event(Event("evaluate", phase="what to label next"))
+            rank_for_labelling(folder, result, config)
     on_event(Event("written"))
     return result
 
@@ -91,19 +95,10 @@ def _ignore(event: Event) -> None:
     """Tell nobody of `event`."""
 
 
-def plan_runs(config: StudyConfig, train_size: int) -> list[RunKey]:
-    """All runs of a study: each trained arm once a seed, the others once."""
-    return [
-        RunKey(arm, train_size, config.seed + at)
-        for arm in config.arms
-        for at in range(config.seeds if KINDS[arm].trained else 1)
-    ]
-
-
-def _fingerprints(config: StudyConfig, splits: Splits, digest: str | None) -> dict[RunKey, str]:
+def _fingerprints(config: StudyConfig, splits: Splits, digest: str | None) -> dict[PlannedRun, str]:
     return {
-        key: run_fingerprint(config, key, splits.facts.fingerprint, digest)
-        for key in plan_runs(config, len(splits.train))
+        run: run_fingerprint(config, run.arm, run.key, splits.facts.fingerprint, digest)
+        for run in plan_runs(config, splits)
     }
 
 
@@ -119,34 +114,42 @@ def _prepare(folder: StudyFolder, config: StudyConfig, splits: Splits) -> None:
 def _run(
     folder: StudyFolder,
     config: StudyConfig,
-    key: RunKey,
+    rows: int,
+    run: PlannedRun,
     fingerprint: str,
     executor: Executor,
     on_event: Callable[[Event], None],
 ) -> RunRecord:
+    key = run.key
     spec = RunSpec(
         config=config,
+        arm=run.arm,
         key=key,
         fingerprint=fingerprint,
         data=str(folder.work.resolve()),
         folder=str(folder.run(key).resolve()),
-        artifact=str(folder.artifact(key, config.seed).resolve()),
+        artifact=str(folder.artifact(key, config.seed).resolve()) if is_kept(run, config, rows) else None,
+        cache=str(folder.cache.resolve()),
     )
-    on_event(Event("start", key))
-    record = executor(spec, _forward(key, on_event))
-    on_event(Event(record.status, key, record=record))
+    on_event(Event("start", key, title=run.title))
+    record = executor(spec, _forward(run, on_event))
+    on_event(Event(record.status, key, record=record, title=run.title))
     return record
 
 
-def _forward(key: RunKey, on_event: Callable[[Event], None]) -> Progress:
+def _said(on_event: Callable[[Event], None]) -> Callable[[str], None]:
+    return lambda phase: on_event(Event("evaluate", phase=phase))
+
+
+def _forward(run: PlannedRun, on_event: Callable[[Event], None]) -> Progress:
     def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
-        on_event(Event("progress", key, phase, done, total, facts))
+        on_event(Event("progress", run.key, phase, done, total, facts, title=run.title))
 
     return progress
 
 
-def _keep(record: RunRecord, on_event: Callable[[Event], None]) -> RunRecord:
-    on_event(Event("kept", record.key, record=record))
+def _keep(run: PlannedRun, record: RunRecord, on_event: Callable[[Event], None]) -> RunRecord:
+    on_event(Event("kept", record.key, record=record, title=run.title))
     return record
 
 
