@@ -20,6 +20,7 @@ from lightune.records import (
     TellingRow,
     TrainingFacts,
     TrainingPoint,
+    Verdict,
 )
 
 NAN = Metric(math.nan, math.nan, math.nan)
@@ -231,6 +232,8 @@ def study(
     facts: DataFacts | None = None,
 ) -> StudyResult:
     """The demo: an untrained head and LoRA on two labels, unless told otherwise."""
+    arms = (pretrained(), lora()) if arms is None else arms
+    comparisons = (comparison(),) if comparisons is None else comparisons
     return StudyResult(
         schema_version=1,
         config=config_to_dict(StudyConfig()),
@@ -243,13 +246,31 @@ def study(
             "machine": {"cpu": "x86_64", "cores": 2},
         },
         data=facts or data(),
-        arms=(pretrained(), lora()) if arms is None else arms,
-        comparisons=(comparison(),) if comparisons is None else comparisons,
+        arms=arms,
+        comparisons=comparisons,
+        verdict=told(arms, comparisons),
     )
 
 
+def told(arms: tuple[ArmResult, ...], pairs: tuple[Comparison, ...]) -> Verdict:
+    """That the first arm of the first comparison won; what there is to say without one."""
+    done = [arm.name for arm in arms if arm.status == "done"]
+    if not done:
+        return Verdict("nothing")
+    if not pairs:
+        return Verdict("alone", done[-1])
+    first = pairs[0]
+    return Verdict("won", first.a, first.b, first.delta_accuracy, first.p_value, first.p_value, first.rows, 0.024, 0.02)
+
+
 def texts(result: StudyResult, text: str = REVIEW) -> Mapping[str, str]:
-    return {row.row_id: text for each in result.comparisons for row in (*each.won, *each.lost)}
+    """A text for every row that the records name."""
+    found = result.findings
+    ids = [row.row_id for each in result.comparisons for row in (*each.won, *each.lost)]
+    ids += [row.row_id for each in found.alone_right for row in each.shown]
+    ids += [row.row_id for row in (found.label_issues.shown if found.label_issues else ())]
+    ids += [row.row_id for row in (found.overlap.shown if found.overlap else ())]
+    return dict.fromkeys(ids, text)
 
 
 def with_splits() -> StudyResult:
@@ -271,32 +292,3 @@ def many_labels(count: int = 77) -> StudyResult:
     names = [arm.name for arm in arms[:3]]
     pairs = tuple(comparison(a=a, b=b, labels=labels, rows=rows) for i, a in enumerate(names) for b in names[:i])
     return study(arms, pairs, data(labels, rows))
-
-
-def hostile(evil: str) -> StudyResult:
-    """`evil` in every place that a user or the outer world fills."""
-    labels = (f"{evil}0", f"{evil}1")
-    facts = replace(
-        data(labels),
-        source=evil,
-        text_column=evil,
-        label_column=evil,
-        fingerprint=evil,
-        notes=(evil,),
-        splits={**data(labels).splits, evil: SplitFacts(3, {evil: 3}, 0, 0)},
-    )
-    scores = Scores(3, metrics(0.5, 3), confusion(0.5, 2, 4))
-    recipe = {evil: evil, "list": [evil], "map": {evil: evil}}
-    arm = replace(
-        lora(),
-        name=evil,
-        notes=(evil,),
-        stock_route=evil,
-        splits={evil: scores},
-        cut_rows={evil: 1},
-        training=replace(training(), recipe=recipe, selected_by=evil),
-        seeds=seed_scores((0.8, 0.7), 10),
-    )
-    arms = (arm, replace(pretrained(), name=f"{evil}b"), failed(f"{evil}c", evil))
-    made = study(arms, (comparison(a=evil, b=f"{evil}b", labels=labels),), facts)
-    return replace(made, config={"model": {"source": evil}, evil: [evil]}, environment={evil: {evil: evil}})

@@ -8,13 +8,15 @@ import pytest
 
 from lightune.report import write_report
 
-from . import factory
+from . import factory, studies
+from .hostile import hostile
 
 CHROMIUM = shutil.which("chromium")
 STUDIES = {
     "demo": factory.study(),
-    "many": factory.many_labels(),
-    "hostile": factory.hostile("<script>alert(1)</script>" + "w" * 300),
+    "whole": studies.whole("too small"),
+    "many": studies.whole("won", 77, 3080, 3, ("ia3",)),
+    "hostile": hostile("<script>alert(1)</script>" + "w" * 300),
 }
 
 
@@ -44,7 +46,11 @@ def test_the_page_in_chromium(tmp_path):
                     assert messages == [], where
                     assert requests == [address], where
                     assert page.evaluate("document.documentElement.scrollWidth") <= width, where
-                    assert page.locator("svg:visible").count() == page.locator("svg").count() / 2, where
+                    shown, other = ("wide", "narrow") if width > 640 else ("narrow", "wide")
+                    assert page.locator(f".{shown} svg:visible").count() == page.locator(f".{shown} svg").count() > 0
+                    assert page.locator(f".{other} svg:visible").count() == 0, where
+                    assert page.locator(".scroll svg:visible").count() == page.locator(".scroll svg").count(), where
+                    assert page.locator(".lead").bounding_box()["y"] < 200, where
                     grounds[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
                     page.close()
         browser.close()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightune.report.escape import WORD_JOINER, clean, excerpt, fence, markdown, one_line, short
+from lightune.report.escape import WORD_JOINER, clean, excerpt, fence, markdown, one_line, sentence, short
 
 from .page import markdown_tokens, table_shapes
 
@@ -95,6 +95,14 @@ def test_clean_replaces_what_cannot_be_shown_and_keeps_lines():
 )
 def test_short(text, limit, expected):
     assert short(text, limit) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("no reason", "No reason."), ("Done.", "Done."), ("a\nb", "A b."), ("x" * 600, "X" + "x" * 498 + "…"), ("", ".")],
+)
+def test_sentence(text, expected):
+    assert sentence(text) == expected
 
 
 def test_an_excerpt_keeps_both_ends_and_says_what_is_gone():

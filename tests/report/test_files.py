@@ -10,7 +10,7 @@ from lightune.errors import InputError
 from lightune.records import dumps, to_json
 from lightune.report import load_result, render_html, render_markdown, write_report
 
-from . import factory
+from . import factory, studies
 
 
 def test_the_public_names():
@@ -50,7 +50,7 @@ def test_a_text_with_half_a_surrogate_pair_can_be_written(tmp_path):
     assert "odd \ufffd text" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("make", [factory.study, factory.with_splits, factory.many_labels])
+@pytest.mark.parametrize("make", [factory.study, factory.with_splits, studies.whole])
 def test_a_report_from_disk_is_the_same(tmp_path, make):
     result = make()
     (tmp_path / "results.json").write_text(dumps(result), encoding="utf-8")

@@ -1,148 +1,234 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
 
-from lightune.records import Metric
+from lightune.records import CrossValidation, Metric, Verdict
 from lightune.report.format import SPACE
-from lightune.report.headline import LOSS, TIE, WIN, failure, flipped, headline, outcome
+from lightune.report.headline import failure, headline
 
-from . import factory
-
-
-def said(result) -> str:
-    return " ".join(headline(result)).replace(SPACE, " ")
+from . import factory, studies
 
 
-def test_a_win():
-    assert said(factory.study()) == (
-        "LoRA labels 81.3 % of 1,000 test rows right (95 % interval 78.9 to 83.7), 31.0 points more than the "
-        "pre-trained model as it is (28.1 to 33.9; McNemar p < 0.001; paired at seed 0). "
-        "Training took 3 min 20 s and changed 0.9 % of the parameters."
+def plain(text: str) -> str:
+    return text.replace(SPACE, " ")
+
+
+def two(result) -> tuple[str, str]:
+    first, second = headline(result).sentences
+    return plain(first), plain(second)
+
+
+def more(result) -> str:
+    return plain(" ".join(line.text for line in headline(result).more))
+
+
+def decided(kind: str, difference: Metric, **changes):
+    """The demo with that verdict of LoRA beside the pre-trained model."""
+    verdict = replace(Verdict(kind, "lora", "pretrained", difference, 0.004, 0.008, 1000, 0.024, 0.02), **changes)
+    return replace(factory.study(), verdict=verdict)
+
+
+def test_won():
+    result = studies.whole("won")
+    assert headline(result).tag == "Fine-tuning wins"
+    assert headline(result).tone == "good"
+    assert two(result) == (
+        "Full fine-tuning is better here: it labels on average 84.2 % of 1,000 test rows right, 4.1 points more than "
+        "TF-IDF with logistic regression (95 % interval +2.0 to +6.2; McNemar p = 0.0024 after Holm's correction).",
+        "It is worth it if those points are worth the price: full fine-tuning took 6 min 39 s and 1.57 GiB of memory, "
+        "against 2.5 s and 296 MiB for TF-IDF.",
     )
 
 
-def test_beating_a_head_that_was_never_trained_is_said_to_be_no_feat():
-    untrained = replace(factory.pretrained(), head="untrained")
-    text = said(factory.study((untrained, factory.lora())))
-    assert "The head of that rival was never trained, so its 50.6 % is guessing" in text
-    assert "the gap shows that the training took hold" in text
-    for other in (factory.comparison(0.01, 0.02, 0.4), factory.comparison(-0.05, 0.02, 0.004)):
-        text = said(factory.study((untrained, factory.lora()), comparisons=(other,)))
-        assert "guessing: no sign yet that the training took hold." in text
-    trained = replace(factory.pretrained(), head="trained")
-    assert "guessing" not in said(factory.study((trained, factory.lora())))
+def test_lost():
+    result = studies.whole("lost")
+    assert (headline(result).tag, headline(result).tone) == ("Fine-tuning loses", "bad")
+    first, second = two(result)
+    assert first.startswith("Full fine-tuning is not worth it here: it labels on average 84.2 % of 1,000 test rows")
+    assert "2.0 points fewer than TF-IDF with logistic regression (95 % interval −3.2 to −0.8;" in first
+    assert second.startswith("Use TF-IDF, which is right more often, and it costs less: full fine-tuning took 6 min")
 
 
-def test_a_loss():
-    text = said(factory.study(comparisons=(factory.comparison(-0.05, 0.02, 0.004),)))
-    assert "5.0 points fewer than the pre-trained model as it is (3.0 to 7.0; McNemar p = 0.0040" in text
+def test_tied():
+    result = studies.whole("tied")
+    assert (headline(result).tag, headline(result).tone) == ("No difference that matters", "")
+    first, second = two(result)
+    assert "makes no difference that matters here" in first
+    assert "TF-IDF with logistic regression 84.3 %" in first
+    assert "within 1.0 points (−0.1 points, 95 % interval −0.9 to +0.7;" in first
+    assert second.startswith("Use the cheaper one, TF-IDF: ")
 
 
-def test_a_tie():
-    text = said(factory.study(comparisons=(factory.comparison(0.004, 0.016, 0.62),)))
-    assert "this test set cannot tell it apart from the pre-trained model as it is" in text
-    assert "the difference is +0.4 points (−1.2 to +2.0; McNemar p = 0.62" in text
-    assert "more than" not in text
-    assert "does not agree" not in text
-
-
-def test_an_interval_that_the_test_does_not_back_is_a_tie():
-    text = said(factory.study(comparisons=(factory.comparison(1.0, 0.0, 0.0625, rows=5, telling=2),)))
-    assert "cannot tell it apart" in text
-    assert "the interval leaves 0 out, but the test does not agree" in text
-
-
-def test_the_pair_may_stand_the_other_way_round():
-    turned = flipped(factory.comparison())
-    assert turned.a == "pretrained"
-    assert turned.delta_accuracy.low == pytest.approx(-0.339)
-    assert said(factory.study(comparisons=(turned,))) == said(factory.study())
-
-
-def test_a_failed_arm_is_named_with_its_reason():
-    text = said(factory.study((factory.pretrained(), factory.failed()), ()))
-    assert "The arm lora failed: the loss became NaN at step 41: a smaller learning rate may help." in text
-    assert text.startswith("The pre-trained model as it is labels 50.6 % of 1,000 test rows right")
-    assert "mean over 5 seeds" in text
-
-
-def test_many_failed_arms_are_listed():
-    arms = (factory.lora(), *(factory.failed(name, "x") for name in ("a", "b", "c")))
-    assert "3 arms failed: a, b, c." in said(factory.study(arms, ()))
-
-
-def test_all_failed():
-    assert said(factory.study((factory.failed(),), ())).startswith("No arm has a result")
-
-
-def test_no_arm_at_all():
-    assert said(factory.study((), ())) == "No arm has a result, so there is nothing to compare."
-
-
-def test_a_single_arm():
-    text = said(factory.study((factory.lora(),), ()))
-    assert "No other arm has a result, so whether it is worth it stays open." in text
-
-
-def test_two_arms_without_a_comparison():
-    assert "No paired comparison was recorded" in said(factory.study(comparisons=()))
-
-
-def test_the_best_trained_arm_meets_the_best_untrained_one():
-    weak = replace(factory.lora(accuracy=0.6), name="ia3")
-    strong = replace(factory.pretrained(), name="tfidf", metrics=factory.metrics(0.86))
-    pairs = tuple(
-        factory.comparison(delta, a=a, b=b)
-        for a, b, delta in (
-            ("lora", "pretrained", 0.31),
-            ("ia3", "pretrained", 0.1),
-            ("lora", "ia3", 0.2),
-            ("tfidf", "lora", 0.047),
-        )
+def test_too_small():
+    result = studies.whole("too small", rows=300)
+    assert (headline(result).tag, headline(result).tone) == ("Too few test rows to say", "")
+    first, second = two(result)
+    assert first.startswith("This test set is too small to say whether fine-tuning is worth it: full fine-tuning")
+    assert "the difference of +1.2 points may be anything from −4.8 to +7.2 (95 % interval; McNemar p = 1.0" in first
+    assert second.startswith(
+        "Nothing can be concluded yet, so label more test rows before you decide, or take the cheaper one: "
     )
-    text = said(factory.study((factory.pretrained(), weak, factory.lora(), strong), pairs))
-    assert text.startswith("LoRA labels 81.3 %")
-    assert "4.7 points fewer than TF-IDF with logistic regression" in text
+    assert "better" not in first + second
+
+
+@pytest.mark.parametrize("kind", ["won", "lost", "tied", "too small"])
+def test_a_verdict_is_two_sentences(kind):
+    for sentence in two(studies.whole(kind)):
+        assert re.match(r"[A-Z]", sentence)
+        assert len(re.findall(r"[a-zF%)]\.(?:\s|$)", sentence)) == 1
+        assert sentence.endswith(".")
+
+
+def test_with_lora_it_is_called_fine_tuning_with_lora():
+    first, second = two(decided("won", Metric(0.31, 0.28, 0.34)))
+    assert first.startswith("Fine-tuning with LoRA is better here: it labels 81.3 % of 1,000 test rows right, 31.0")
+    assert second.startswith("It is worth it if those points are worth the price: LoRA took 3 min 29 s and 1.23 GiB")
+
+
+def test_a_winner_that_costs_no_more_is_said_to():
+    cheap = replace(factory.lora(), cost=factory.cost(fit_seconds=0.0, predict_seconds=0.1, peak_memory_bytes=1))
+    result = replace(decided("won", Metric(0.31, 0.28, 0.34)), arms=(factory.pretrained(), cheap))
+    assert two(result)[1].startswith("It costs no more than the model as it is: LoRA took 0.10 s")
+
+
+def test_a_rival_that_costs_more_is_not_called_cheaper():
+    dear = replace(factory.pretrained(), cost=factory.cost(fit_seconds=9000.0))
+    for kind in ("lost", "tied"):
+        result = replace(decided(kind, Metric(-0.1, -0.2, -0.05)), arms=(dear, factory.lora()))
+        assert "costs less" not in two(result)[1]
+        assert "cheaper one, the model as it is" not in two(result)[1]
+
+
+def test_where_time_and_memory_disagree_nothing_is_called_cheaper():
+    other = replace(factory.pretrained(), cost=factory.cost(fit_seconds=1.0, peak_memory_bytes=9 * 10**9))
+    result = replace(decided("tied", Metric(0.0, -0.01, 0.01)), arms=(other, factory.lora()))
+    assert two(result)[1].startswith("Choose by what they cost: ")
+
+
+def test_a_cost_that_is_not_known_is_said_to_be():
+    arms = tuple(replace(arm, cost=None) for arm in (factory.pretrained(), factory.lora()))
+    result = replace(decided("won", Metric(0.31, 0.28, 0.34)), arms=arms)
+    assert two(result)[1].endswith("; what they cost was not measured.")
+    half = replace(result, arms=(arms[0], factory.lora()))
+    assert two(half)[1].endswith(
+        "LoRA took 3 min 29 s and 1.23 GiB of memory, and what the model as it is took was not measured."
+    )
+    other = replace(result, arms=(factory.pretrained(), arms[1]))
+    assert two(other)[1].endswith(
+        "the model as it is took 8.2 s and 1.23 GiB of memory, and what LoRA took was not measured."
+    )
+
+
+def test_arms_that_were_not_fine_tuned_are_not_said_to_be():
+    arms = (replace(factory.pretrained(), name="majority"), replace(factory.pretrained(), name="tfidf"))
+    verdict = Verdict("won", "tfidf", "majority", Metric(0.3, 0.2, 0.4), 0.001, 0.001, 1000)
+    found = headline(replace(factory.study(arms, ()), verdict=verdict))
+    assert found.tag == "TF-IDF wins"
+    assert "ine-tuning" not in " ".join(found.sentences)
+    small = headline(replace(factory.study(arms, ()), verdict=replace(verdict, kind="too small")))
+    assert small.sentences[0].startswith("This test set is too small to say whether any arm is better than another")
 
 
 def test_an_arm_that_nobody_knows_goes_by_its_name():
     arms = (replace(factory.lora(), name="my-own"), replace(factory.pretrained(), name="api.v2"))
-    text = said(factory.study(arms, (factory.comparison(a="my-own", b="api.v2"),)))
-    assert text.startswith("My-own labels")
-    assert "than api.v2 (" in text
+    first, second = two(factory.study(arms, (factory.comparison(a="my-own", b="api.v2"),)))
+    assert first.startswith("Fine-tuning with my-own is better here")
+    assert "more than api.v2 (" in first
+    assert "my-own took" in second
+    assert second.endswith(" for api.v2.")
 
 
-def test_seeds_are_mentioned_only_where_there_are_several():
-    arms = (factory.lora(), replace(factory.pretrained(), seeds=factory.seed_scores((0.5,), 0)))
-    assert "seed" not in said(factory.study(arms))
+def test_over_several_seeds_the_interval_is_said_to_be_of_both():
+    assert (
+        "(95 % interval +28.0 to +34.0 over seeds and rows; McNemar"
+        in two(decided("won", Metric(0.31, 0.28, 0.34), seeds=True))[0]
+    )
 
 
-def test_training_every_parameter():
-    arm = replace(factory.lora(), cost=factory.cost(trainable_parameters=4_057_600))
-    assert "changed every parameter." in said(factory.study((arm,), ()))
+@pytest.mark.parametrize(
+    ("p_value", "p_holm", "told"),
+    [
+        (0.004, 0.02, "; McNemar p = 0.020 after Holm's correction)"),
+        (0.004, math.nan, "; McNemar p = 0.0040)"),
+        (math.nan, math.nan, "interval +28.0 to +34.0)"),
+    ],
+)
+def test_the_corrected_p_where_there_is_one(p_value, p_holm, told):
+    assert told in two(decided("won", Metric(0.31, 0.28, 0.34), p_value=p_value, p_holm=p_holm))[0]
+
+
+def test_alone():
+    result = factory.study((factory.lora(),), ())
+    assert headline(result).tag == "Nothing to compare with"
+    first, second = two(result)
+    assert first == "LoRA labels 81.3 % of 1,000 test rows right (95 % interval 78.9 to 83.7)."
+    assert second.startswith("No other arm has a result, so whether it is worth it stays open")
 
 
 def test_an_accuracy_that_is_not_defined():
     arm = replace(factory.lora(), metrics={"accuracy": factory.NAN})
-    assert "labels – of 1,000 test rows right (95 % interval not defined)" in said(factory.study((arm,), ()))
+    assert "labels – of 1,000 test rows right (95 % interval not defined)" in two(factory.study((arm,), ()))[0]
 
 
-@pytest.mark.parametrize(
-    ("delta", "p", "expected"),
-    [
-        (Metric(0.1, 0.05, 0.15), 0.01, WIN),
-        (Metric(-0.1, -0.15, -0.05), 0.01, LOSS),
-        (Metric(0.1, 0.0, 0.2), 0.04, TIE),
-        (Metric(0.1, 0.01, 0.2), 0.06, TIE),
-        (Metric(0.1, 0.01, 0.2), math.nan, TIE),
-        (Metric(math.nan, math.nan, math.nan), 0.01, TIE),
-    ],
-)
-def test_outcome(delta, p, expected):
-    assert outcome(replace(factory.comparison(), delta_accuracy=delta, p_value=p)) == expected
+@pytest.mark.parametrize("arms", [(), (factory.failed(),)])
+def test_nothing(arms):
+    result = factory.study(arms, ())
+    assert headline(result).tag == "No result"
+    assert two(result)[0] == "No arm has a result, so there is nothing to compare."
+
+
+def test_results_of_an_earlier_version_have_no_verdict():
+    result = replace(factory.study(), verdict=Verdict("nothing"))
+    assert headline(result).tag == "No verdict"
+    assert "earlier version of lightune" in two(result)[0]
+    assert "Run the same `lightune study` command again" in two(result)[1]
+
+
+def test_a_failed_arm_is_named_with_its_reason():
+    result = factory.study((factory.pretrained(), factory.failed()), ())
+    assert "The arm lora failed: the loss became NaN at step 41: a smaller learning rate may help." in more(result)
+    assert headline(result).more[0].tone == "bad"
+
+
+def test_many_failed_arms_are_listed():
+    arms = (factory.lora(), *(factory.failed(name, "x") for name in ("a", "b", "c")))
+    assert "3 arms failed: a, b, c." in more(factory.study(arms, ()))
+
+
+def test_the_smallest_difference_that_can_be_found_in_words():
+    assert "With 1,000 test rows a gap under 2.4 points cannot be told from chance" in more(factory.study())
+    assert "gap" not in more(decided("won", Metric(0.31, 0.28, 0.34), detectable=math.nan))
+
+
+def test_five_rows_can_show_nothing():
+    result = decided("too small", Metric(0.2, -0.3, 0.7), rows=5, detectable=1.0)
+    assert "5 test rows can tell no difference from chance, however large it is." in more(result)
+    assert two(result)[1].startswith("Nothing can be concluded yet")
+    assert "of 1 test row right" in two(replace(result, verdict=replace(result.verdict, rows=1)))[0]
+
+
+def test_beating_a_head_that_was_never_trained_is_said_to_be_no_feat():
+    arms = (replace(factory.pretrained(), head="untrained"), factory.lora())
+    won = replace(decided("won", Metric(0.31, 0.28, 0.34)), arms=arms)
+    assert "was never trained, so its answers are guesses: the gap shows that the training took hold" in more(won)
+    for kind in ("lost", "tied", "too small"):
+        assert "guesses: no sign yet that the training took hold." in more(
+            replace(won, verdict=replace(won.verdict, kind=kind))
+        )
+    trained = (replace(factory.pretrained(), head="trained"), factory.lora())
+    assert "guess" not in more(replace(won, arms=trained))
+
+
+def test_cross_validation_is_said():
+    result = studies.cross_validated()
+    assert "every row was a test row in turn, in 5 parts, cut anew 3 times" in more(result)
+    assert "corrected t-test p = " in two(result)[0]
+    once = replace(result, cross_validation=CrossValidation(10, 1))
+    assert "in 10 parts, and intervals" in more(once)
 
 
 @pytest.mark.parametrize(

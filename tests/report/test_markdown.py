@@ -5,7 +5,8 @@ import pytest
 from lightune.report import render_markdown
 from lightune.report.escape import WORD_JOINER, one_line
 
-from . import factory
+from . import factory, studies
+from .hostile import hostile
 from .page import markdown_tokens, table_shapes
 
 EVIL = [
@@ -21,7 +22,7 @@ EVIL = [
 @pytest.mark.parametrize("evil", EVIL)
 def test_a_text_changes_nothing_but_itself(evil):
     """The page has the same skeleton as one with harmless words, and shows what was written."""
-    result, harmless = factory.hostile(evil), factory.hostile("x")
+    result, harmless = hostile(evil), hostile("x")
     page = render_markdown(result, factory.texts(result, evil))
     expected = render_markdown(harmless, factory.texts(harmless, "x"))
 
@@ -35,7 +36,7 @@ def test_a_text_changes_nothing_but_itself(evil):
     assert one_line(evil) in [text.replace(WORD_JOINER, "") for text in shown]
 
 
-@pytest.mark.parametrize("make", [factory.study, factory.with_splits, factory.many_labels])
+@pytest.mark.parametrize("make", [factory.study, factory.with_splits, factory.many_labels, studies.whole])
 def test_tables_are_rectangles(make):
     result = make()
     page = render_markdown(result, factory.texts(result))
@@ -59,8 +60,8 @@ def test_it_has_the_same_facts_as_the_page():
     page = render_markdown(factory.study(), factory.texts(factory.study()))
     for fact in (
         "# gpt2 on embedded reviews\n",
-        "LoRA labels 81.3 % of 1,000 test rows right (95 % interval 78.9 to 83.7)",
-        "McNemar p < 0.001",
+        "**Fine-tuning wins.** Fine-tuning with LoRA is better here: it labels 81.3 % of 1,000 test rows right, 31.0 "
+        "points more than the pre-trained model as it is (95 % interval +28.1 to +33.9; McNemar p < 0.001 after",
         "| 81.3 % (78.9 to 83.7) |",
         "| lora against pretrained | +31.0 (+28.1 to +33.9) |",
         "– (not defined: the rows or the answers hold one label only)",
@@ -73,6 +74,32 @@ def test_it_has_the_same_facts_as_the_page():
     assert "\n\n\n" not in page
     assert page.endswith("\n")
     assert not page.endswith("\n\n")
+
+
+def test_a_whole_study_has_the_facts_of_every_section():
+    page = render_markdown(studies.whole("won"), {})
+    for fact in (
+        "| tfidf (TF-IDF with logistic regression) | C chosen on it, then a refit on train and validation. |",
+        "| full against tfidf | +4.1 (+2.1 to +6.1) |",
+        "| full against lora | +0.6 (−1.4 to +2.6) | +1.2 (−0.8 to +3.2) | cannot be told apart | 0.040 | 0.0030 |",
+        "## Is more data worth it?",
+        "* Twice the labels, 7,200 for 3,600, would change what LoRA labels right by about +1.4 points",
+        "| lora (low-rank adapters) | 6.2 % (4.7 to 7.7) | 0.310 (0.290 to 0.330) |",
+        "| 1 to 41 words | 250 |",
+        "17 labels look wrong to full fine-tuning",
+        "23 test rows are like one of train or validation",
+        "| Negation (negated praise is negative) | 0.0 % (0.0 to 1.6) |",
+        "* api was not asked. A file of predictions answers no new texts.",
+    ):
+        assert fact in page, fact
+
+
+def test_it_leaves_folded_quotes_to_the_page_and_says_so():
+    page = render_markdown(studies.whole("won"), {})
+    assert "* Telling rows of the other 20 pairs: in report.html." in page
+    assert "* Cases that failed, by test: in report.html." in page
+    assert "### Telling rows: full against tfidf" in page
+    assert len(page) < 65_536
 
 
 def test_texts_that_were_left_out_are_named_as_such():

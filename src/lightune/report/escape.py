@@ -35,6 +35,17 @@ def short(text: str, limit: int = 60) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def capital(text: str) -> str:
+    """The text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str, limit: int = 500) -> str:
+    """One line of at most `limit` characters that begins with a capital and ends with a full stop."""
+    line = capital(short(text, limit))
+    return line if line.endswith((".", "…", "!", "?")) else f"{line}."
+
+
 def excerpt(text: str, limit: int = 400) -> tuple[str, str]:
     """A text of about `limit` characters at most, and a sentence on what was left out ("" if nothing was).
 

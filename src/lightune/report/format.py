@@ -83,11 +83,13 @@ def p_phrase(value: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time: "0.42 s", "42 s", "3 min 20 s", "1 h 12 min"."""
+    """A time: "3 ms", "0.42 s", "42 s", "3 min 20 s", "1 h 12 min"."""
     if value is None or not math.isfinite(value) or value < 0:
         return DASH
     if value == 0:
         return f"0{SPACE}s"
+    if value < 0.00995:
+        return f"{'<' + SPACE if value < 0.001 else ''}{max(1, round(value * 1000))}{SPACE}ms"
     if value < 9.95:
         return decimal(value, 2 if value < 0.995 else 1) + f"{SPACE}s"
     whole = round(value)
@@ -101,13 +103,13 @@ def seconds(value: float | None) -> str:
 
 
 def size(value: float | None) -> str:
-    """Bytes in binary units: "18.4 MiB", "1.24 GiB", "12 KiB"."""
+    """Bytes in binary units: "18.4 MiB", "296 MiB", "1.24 GiB", "12 KiB"."""
     if value is None or not math.isfinite(value) or value < 0:
         return DASH
     if value >= GIB:
         return decimal(value / GIB, 2) + f"{SPACE}GiB"
     if value >= MIB / 10:
-        return decimal(value / MIB, 1) + f"{SPACE}MiB"
+        return decimal(value / MIB, 0 if value >= 100 * MIB else 1) + f"{SPACE}MiB"
     return decimal(math.ceil(value / KIB), 0) + f"{SPACE}KiB"
 
 

@@ -1,164 +1,211 @@
-"""The sentences at the top: who labels how much right, whether the difference is real, what it took."""
+"""The verdict in words: what was found, what it means, and what should be known beside that.
+
+What is decided stands in the records; nothing is decided here.
+"""
 
 from __future__ import annotations
 
 import math
 
-from lightune.records import ArmResult, Comparison, Metric, StudyResult
+from lightune.records import ArmResult, Cost, Metric, StudyResult, Verdict
 from lightune.report import format as show
-from lightune.report.escape import one_line, short
-from lightune.report.vocabulary import arm_in_sentence, interval
+from lightune.report.document import Headline, Paragraph
+from lightune.report.escape import capital, one_line, sentence, short
+from lightune.report.vocabulary import arm_words, interval, power_sentence, rows_in_words
 
-LEVEL = 0.05
-WIN, LOSS, TIE = "win", "loss", "tie"
-
-
-def outcome(comparison: Comparison) -> str:
-    """Whether `a` is better (win), worse (loss) or cannot be told from `b` on this test set (tie).
-
-    A difference counts only when its interval leaves 0 out and McNemar's p is below 0.05: on a handful of rows a
-    bootstrap interval can shrink to a point, and the test is what notices.
-    """
-    delta = comparison.delta_accuracy
-    if not comparison.p_value < LEVEL:
-        return TIE
-    if delta.low > 0:
-        return WIN
-    return LOSS if delta.high < 0 else TIE
+_EARLIER = (
+    "These results were made by an earlier version of lightune, which gave no verdict.",
+    "Run the same `lightune study` command again: runs that are done are kept, and the report gets its verdict.",
+)
+_NOTHING = (
+    "No arm has a result, so there is nothing to compare.",
+    "Mend what the reasons below name and give the same command again: what is done is kept.",
+)
 
 
-def flipped(comparison: Comparison) -> Comparison:
-    """The same comparison seen from `b`."""
-    return Comparison(
-        a=comparison.b,
-        b=comparison.a,
-        seed=comparison.seed,
-        rows=comparison.rows,
-        delta_accuracy=_negative(comparison.delta_accuracy),
-        delta_f1=_negative(comparison.delta_f1),
-        p_value=comparison.p_value,
-        wins=comparison.losses,
-        losses=comparison.wins,
-        both_right=comparison.both_right,
-        both_wrong=comparison.both_wrong,
-    )
-
-
-def headline(result: StudyResult) -> tuple[str, ...]:
-    """The sentences, in plain text.
-
-    They are about the best arm that was trained (the best arm, where none was), beside the best arm that was not.
-    """
-    done = [arm for arm in result.arms if arm.status == "done"]
-    failed = [arm for arm in result.arms if arm.status != "done"]
-    if not done:
-        return ("No arm has a result, so there is nothing to compare.", *_failures(failed))
-    subject = _best([arm for arm in done if arm.training is not None] or done)
-    comparison = _telling_comparison(result, subject, done)
-    sentences = [_accuracy_sentence(result, subject, comparison)]
-    if comparison is None:
-        others = "No other arm has a result" if len(done) == 1 else "No paired comparison was recorded"
-        sentences.append(f"{others}, so whether it is worth it stays open.")
-    else:
-        sentences += _chance_sentence(result, comparison)
-    sentences += _training_sentence(subject)
-    return (*sentences, *_failures(failed))
-
-
-def _accuracy_sentence(result: StudyResult, subject: ArmResult, comparison: Comparison | None) -> str:
-    name = arm_in_sentence(subject.name)
-    rows = comparison.rows if comparison is not None else sum(map(sum, subject.confusion))
-    test = result.data.splits.get("test")
-    rows = test.rows if test is not None else rows
-    accuracy = subject.metrics.get("accuracy", Metric(math.nan, math.nan, math.nan))
-    seeds = f", mean over {len(subject.seeds)} seeds" if len(subject.seeds) > 1 else ""
-    start = (
-        f"{name[:1].upper()}{name[1:]} labels {show.percent(accuracy.value)} of {show.count(rows)} test rows right "
-        f"(95{show.SPACE}% interval {interval(accuracy, show.bare_percent) or 'not defined'}{seeds})"
-    )
-    return start + (_difference(result, comparison) if comparison is not None else ".")
-
-
-def _difference(result: StudyResult, comparison: Comparison) -> str:
-    delta, rival = comparison.delta_accuracy, arm_in_sentence(comparison.b)
-    several = any(len(arm.seeds) > 1 for arm in result.arms if arm.name in (comparison.a, comparison.b))
-    p = f"McNemar {show.p_phrase(comparison.p_value)}" + (f"; paired at seed {comparison.seed}" if several else "")
-    verdict = outcome(comparison)
-    if verdict == TIE:
-        agree = "" if not _excludes_zero(delta) else "; the interval leaves 0 out, but the test does not agree"
-        return (
-            f", but this test set cannot tell it apart from {rival}: the difference is "
-            f"{show.points(delta.value)} points ({interval(delta, show.points)}; {p}{agree})."
-        )
-    if verdict == LOSS:
-        delta = _negative(delta)
-    word = "more" if verdict == WIN else "fewer"
-    return f", {show.bare_percent(delta.value)} points {word} than {rival} ({interval(delta, show.bare_percent)}; {p})."
-
-
-def _chance_sentence(result: StudyResult, comparison: Comparison) -> list[str]:
-    """Say what it means to beat a head that was never trained, or not to."""
-    rival = next(arm for arm in result.arms if arm.name == comparison.b)
-    if rival.head != "untrained" or rival.training is not None:
-        return []
-    meaning = "no sign yet that the training took hold"
-    if outcome(comparison) == WIN:
-        meaning = "the gap shows that the training took hold, not that it beats a cheaper way"
-    return [
-        f"The head of that rival was never trained, so its {show.percent(_accuracy(rival))} is guessing: {meaning}."
-    ]
-
-
-def _training_sentence(arm: ArmResult) -> list[str]:
-    if arm.training is None or arm.cost is None:
-        return []
-    cost = arm.cost
-    changed = (
-        "every parameter"
-        if cost.trainable_parameters >= cost.total_parameters
-        else f"{show.share(cost.trainable_parameters, cost.total_parameters)} of the parameters"
-    )
-    return [f"Training took {show.seconds(cost.fit_seconds)} and changed {changed}."]
-
-
-def _failures(failed: list[ArmResult]) -> list[str]:
-    if len(failed) > 2:
-        return [f"{len(failed)} arms failed: {', '.join(short(arm.name) for arm in failed)}."]
-    return [failure(arm) for arm in failed]
+def headline(result: StudyResult) -> Headline:
+    """The verdict as a tag, two sentences and some smaller ones, in plain text."""
+    verdict = result.verdict
+    arms = {arm.name: arm for arm in result.arms}
+    subject, rival = arms.get(verdict.subject or ""), arms.get(verdict.rival or "")
+    more = (*_failures(result), *_untrained_head(verdict, rival), *_power(verdict, rival), *_folds(result))
+    if subject is None:
+        done = any(arm.status == "done" for arm in result.arms)
+        return Headline("No verdict" if done else "No result", "", _EARLIER if done else _NOTHING, more)
+    if rival is None:
+        return Headline("Nothing to compare with", "", _alone(result, subject), more)
+    tag, tone = _tag(verdict, subject)
+    return Headline(tag, tone, (_found(result, subject, rival), _means(verdict, subject, rival)), more)
 
 
 def failure(arm: ArmResult, limit: int = 300) -> str:
     """One sentence on an arm that failed."""
-    reason = short(arm.reason or "no reason was recorded", limit)
-    return one_line(f"The arm {short(arm.name)} failed: {reason}") + ("" if reason.endswith((".", "…")) else ".")
+    return sentence(f"The arm {short(arm.name)} failed: {one_line(arm.reason or 'no reason was recorded')}", limit + 80)
 
 
-def _best(arms: list[ArmResult]) -> ArmResult:
-    """The arm of the highest accuracy, the first of equals."""
-    return max(arms, key=_accuracy)
+def _tag(verdict: Verdict, subject: ArmResult) -> tuple[str, str]:
+    """The verdict in a few words, and the tone that goes with it."""
+    winner = "Fine-tuning" if _tuned(subject) else capital(arm_words(subject.name).brief)
+    return {
+        "won": (f"{winner} wins", "good"),
+        "lost": (f"{winner} loses", "bad"),
+        "tied": ("No difference that matters", ""),
+        "too small": ("Too few test rows to say", ""),
+    }.get(verdict.kind, ("No verdict", ""))
 
 
-def _accuracy(arm: ArmResult) -> float:
+def _found(result: StudyResult, subject: ArmResult, rival: ArmResult) -> str:
+    """The first sentence: accuracy, difference, interval, p."""
+    verdict, delta = result.verdict, result.verdict.difference or Metric(math.nan, math.nan, math.nan)
+    labels = f"labels {_mean(subject)}{_accuracy(subject)} of {rows_in_words(_rows(result))} right"
+    against, who = arm_words(rival.name).long, _doer(subject)
+    ends = interval(delta, show.points) or "not defined"
+    sure = f"95{show.SPACE}% interval {ends}{_over(verdict)}{_test(result)}"
+    if verdict.kind == "too small":
+        what = "fine-tuning is worth it" if _tuned(subject) else "any arm is better than another"
+        return (
+            f"This test set is too small to say whether {what}: {arm_words(subject.name).long} {labels}, {against} "
+            f"{_accuracy(rival)}, and the difference of {show.points(delta.value)} points may be anything from {ends} "
+            f"(95{show.SPACE}% interval{_over(verdict)}{_test(result)})."
+        )
+    if verdict.kind == "tied":
+        return (
+            f"{capital(who)} makes no difference that matters here: it {labels}, {against} {_accuracy(rival)}, and "
+            f"the whole interval of the difference lies within {show.bare_percent(verdict.margin)} points "
+            f"({show.points(delta.value)} points, {sure})."
+        )
+    more = "fewer" if delta.value < 0 else "more"
+    judged = {"won": "is better here", "lost": "is not worth it here"}.get(verdict.kind, "has no verdict")
+    return (
+        f"{capital(who)} {judged}: it {labels}, {show.bare_percent(abs(delta.value))} points {more} than {against} "
+        f"({sure})."
+    )
+
+
+def _means(verdict: Verdict, subject: ArmResult, rival: ArmResult) -> str:
+    """The second sentence: what to do, and what it costs."""
+    price, first, second = _price(subject, rival), arm_words(subject.name).brief, arm_words(rival.name).brief
+    cheaper, dearer = _cheaper(subject, rival), _cheaper(rival, subject)
+    if verdict.kind == "won":
+        advice = f"It costs no more than {second}" if cheaper else "It is worth it if those points are worth the price"
+    elif verdict.kind == "lost":
+        less = ", and it costs less" if dearer else ""
+        advice = f"Use {second}, which is right more often{less}"
+    elif verdict.kind == "tied":
+        better = first if cheaper else second if dearer else ""
+        advice = f"Use the cheaper one, {better}" if better else "Choose by what they cost"
+    else:
+        advice = "Nothing can be concluded yet, so label more test rows before you decide, or take the cheaper one"
+    return f"{advice}{price}."
+
+
+def _price(subject: ArmResult, rival: ArmResult) -> str:
+    """What both took, as the end of a sentence."""
+    first, second = arm_words(subject.name).brief, arm_words(rival.name).brief
+    if subject.cost is not None and rival.cost is not None:
+        return f": {first} took {_spent(subject.cost)} of memory, against {_spent(rival.cost)} for {second}"
+    if subject.cost is not None:
+        return f": {first} took {_spent(subject.cost)} of memory, and what {second} took was not measured"
+    if rival.cost is not None:
+        return f": {second} took {_spent(rival.cost)} of memory, and what {first} took was not measured"
+    return "; what they cost was not measured"
+
+
+def _spent(cost: Cost) -> str:
+    return f"{show.seconds(cost.fit_seconds + cost.predict_seconds)} and {show.size(cost.peak_memory_bytes)}"
+
+
+def _cheaper(one: ArmResult, other: ArmResult) -> bool:
+    """Whether one took no more time and no more memory than the other."""
+    if one.cost is None or other.cost is None:
+        return False
+    return (
+        one.cost.fit_seconds + one.cost.predict_seconds <= other.cost.fit_seconds + other.cost.predict_seconds
+        and one.cost.peak_memory_bytes <= other.cost.peak_memory_bytes
+    )
+
+
+def _alone(result: StudyResult, subject: ArmResult) -> tuple[str, str]:
+    accuracy = subject.metrics.get("accuracy", Metric(math.nan, math.nan, math.nan))
+    return (
+        f"{capital(arm_words(subject.name).long)} labels {_mean(subject)}{_accuracy(subject)} of "
+        f"{rows_in_words(_rows(result))} right "
+        f"(95{show.SPACE}% interval {interval(accuracy, show.bare_percent) or 'not defined'}).",
+        "No other arm has a result, so whether it is worth it stays open: add arms to the study, such as majority "
+        "and tfidf.",
+    )
+
+
+def _untrained_head(verdict: Verdict, rival: ArmResult | None) -> list[Paragraph]:
+    """Say what it means to beat a head that was never trained, or not to."""
+    if rival is None or rival.head != "untrained" or rival.training is not None:
+        return []
+    meaning = "no sign yet that the training took hold"
+    if verdict.kind == "won":
+        meaning = "the gap shows that the training took hold, not that it beats a cheaper way"
+    name = arm_words(rival.name).brief
+    return [Paragraph(f"The head of {name} was never trained, so its answers are guesses: {meaning}.")]
+
+
+def _power(verdict: Verdict, rival: ArmResult | None) -> list[Paragraph]:
+    if rival is None or not show.defined(verdict.detectable):
+        return []
+    return [Paragraph(power_sentence(verdict.rows, [verdict.detectable]))]
+
+
+def _folds(result: StudyResult) -> list[Paragraph]:
+    folds = result.cross_validation
+    if folds is None:
+        return []
+    again = "" if folds.repeats == 1 else f", cut anew {folds.repeats} times"
+    return [
+        Paragraph(
+            f"Cross-validation: every row was a test row in turn, in {folds.folds} parts{again}, and intervals allow "
+            "for what the trainings share."
+        )
+    ]
+
+
+def _failures(result: StudyResult) -> list[Paragraph]:
+    failed = [arm for arm in result.arms if arm.status != "done"]
+    if len(failed) > 2:
+        names = ", ".join(short(arm.name) for arm in failed)
+        return [Paragraph(f"{len(failed)} arms failed: {names}.", "bad")]
+    return [Paragraph(failure(arm), "bad") for arm in failed]
+
+
+def _tuned(arm: ArmResult) -> bool:
+    return arm.training is not None
+
+
+def _doer(arm: ArmResult) -> str:
+    """The subject of a sentence: "fine-tuning with LoRA"."""
+    words = arm_words(arm.name)
+    return f"fine-tuning with {words.long}" if _tuned(arm) and "fine-tuning" not in words.long else words.long
+
+
+def _mean(arm: ArmResult) -> str:
+    return "on average " if len({run.seed for run in arm.seeds}) > 1 else ""
+
+
+def _accuracy(arm: ArmResult) -> str:
     metric = arm.metrics.get("accuracy")
-    return metric.value if metric is not None and math.isfinite(metric.value) else -math.inf
+    return show.percent(metric.value if metric is not None else None)
 
 
-def _telling_comparison(result: StudyResult, subject: ArmResult, done: list[ArmResult]) -> Comparison | None:
-    """The subject against the best untrained arm that it was compared with, else the best other; the subject is `a`."""
-    mine: dict[str, Comparison] = {}
-    for comparison in sorted(result.comparisons, key=lambda each: each.seed):
-        if comparison.a == subject.name:
-            mine.setdefault(comparison.b, comparison)
-        elif comparison.b == subject.name:
-            mine.setdefault(comparison.a, flipped(comparison))
-    rivals = [arm for arm in done if arm.name in mine]
-    untrained = [arm for arm in rivals if arm.training is None]
-    return mine[_best(untrained or rivals).name] if rivals else None
+def _rows(result: StudyResult) -> int:
+    test = result.data.splits.get("test")
+    return result.verdict.rows or (test.rows if test is not None else 0)
 
 
-def _negative(metric: Metric) -> Metric:
-    return Metric(-metric.value, -metric.high, -metric.low)
+def _over(verdict: Verdict) -> str:
+    return " over seeds and rows" if verdict.seeds else ""
 
 
-def _excludes_zero(metric: Metric) -> bool:
-    return metric.low > 0 or metric.high < 0
+def _test(result: StudyResult) -> str:
+    """The test's name and its p, corrected where it was."""
+    verdict = result.verdict
+    name = "corrected t-test" if result.cross_validation is not None else "McNemar"
+    if show.defined(verdict.p_holm):
+        return f"; {name} {show.p_phrase(verdict.p_holm)} after Holm's correction"
+    return f"; {name} {show.p_phrase(verdict.p_value)}" if show.defined(verdict.p_value) else ""

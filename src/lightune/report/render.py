@@ -12,6 +12,7 @@ from markupsafe import Markup
 from lightune.records import StudyResult
 from lightune.report import escape
 from lightune.report.document import Document
+from lightune.report.first_screen import first_figures
 from lightune.report.headline import headline
 from lightune.report.sections import sections
 from lightune.report.title import title
@@ -22,18 +23,28 @@ def render_html(result: StudyResult, texts: Mapping[str, str]) -> str:
 
     texts: row_id -> text of the test rows, or empty. The same input gives the same bytes.
     """
-    return _html_environment().get_template("report.html.j2").render(document=_document(result, texts))
+    return document_html(_document(result, texts))
 
 
 def render_markdown(result: StudyResult, texts: Mapping[str, str]) -> str:
     """The same facts without pictures, as GitHub-flavoured Markdown for a pull request."""
+    return document_markdown(_document(result, texts))
+
+
+def document_html(document: Document) -> str:
+    """Any document as such a page."""
+    return _html_environment().get_template("report.html.j2").render(document=document)
+
+
+def document_markdown(document: Document) -> str:
+    """Any document as such Markdown."""
     page = _markdown_environment().get_template("report.md.j2")
-    lines = page.render(document=_document(result, texts)).split("\n")
+    lines = page.render(document=document).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip() + "\n"
 
 
 def _document(result: StudyResult, texts: Mapping[str, str]) -> Document:
-    return Document(title(result), headline(result), sections(result, texts))
+    return Document(title(result), headline(result), first_figures(result), sections(result, texts))
 
 
 @cache

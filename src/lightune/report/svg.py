@@ -19,8 +19,15 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 DPI = 72
-INK, MUTED, ACCENT, RULE = "#010101", "#020202", "#030303", "#040404"
-_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", ACCENT: "var(--accent)", RULE: "var(--rule)"}
+INK, MUTED, ACCENT, RULE, OTHER, PAGE = (f"#0{digit}0{digit}0{digit}" for digit in "123456")
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    ACCENT: "var(--accent)",
+    RULE: "var(--rule)",
+    OTHER: "var(--other)",
+    PAGE: "var(--page)",
+}
 
 # Fixed, so that the same records make the same bytes; text stays text, so that it can be found and read aloud.
 _SETTINGS: dict[Any, Any] = {

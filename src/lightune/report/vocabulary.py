@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lightune.records import DataFacts, Metric
@@ -10,25 +10,40 @@ from lightune.report import format as show
 from lightune.report.document import Cell, Column
 from lightune.report.escape import short
 
-ARMS: dict[str, tuple[str, str]] = {
-    "majority": ("the majority vote", "always the commonest label"),
-    "tfidf": ("TF-IDF with logistic regression", "TF-IDF with logistic regression"),
-    "pretrained": ("the pre-trained model as it is", "the pre-trained model as it is"),
-    "zero-shot": ("the model's zero-shot answer", "the language model's own answer"),
-    "probe": ("a linear probe", "logistic regression on frozen features"),
-    "lora": ("LoRA", "low-rank adapters"),
-    "full": ("full fine-tuning", "every weight trained"),
+
+@dataclass(frozen=True)
+class ArmWords:
+    """What to call an arm: at length in a sentence, in short the second time, and what it is."""
+
+    long: str
+    brief: str
+    what: str
+
+
+ARMS = {
+    "majority": ArmWords("the majority vote", "the majority vote", "always the commonest label"),
+    "tfidf": ArmWords("TF-IDF with logistic regression", "TF-IDF", "TF-IDF with logistic regression"),
+    "pretrained": ArmWords("the pre-trained model as it is", "the model as it is", "the pre-trained model as it is"),
+    "zero-shot": ArmWords("the model's zero-shot answer", "zero-shot", "the language model's own answer"),
+    "probe": ArmWords("a linear probe", "the probe", "logistic regression on frozen features"),
+    "lora": ArmWords("LoRA", "LoRA", "low-rank adapters"),
+    "full": ArmWords("full fine-tuning", "full fine-tuning", "every weight trained"),
 }
 
 
-def arm_in_sentence(name: str) -> str:
-    """What to call an arm in running text: "the pre-trained model as it is"."""
-    return ARMS.get(name, (short(name), ""))[0]
+def arm_words(name: str) -> ArmWords:
+    """The words for an arm; one that is not listed goes by its name."""
+    return ARMS.get(name, ArmWords(short(name), short(name), ""))
 
 
 def arm_cell(name: str) -> Cell:
     """The cell that names an arm, with a few plain words where there are any."""
-    return Cell(short(name), aside=ARMS.get(name, ("", ""))[1])
+    return Cell(short(name), aside=arm_words(name).what)
+
+
+def arm_column(name: str) -> Column:
+    """A column of that arm's numbers."""
+    return Column(short(name, 30), why=arm_words(name).what)
 
 
 @dataclass(frozen=True)
@@ -42,18 +57,25 @@ class MetricWords:
     write: Callable[[float | None], str] = show.decimal
     write_end: Callable[[float | None], str] = show.decimal
 
-    def cell(self, metric: Metric | None) -> Cell:
-        """The value, its interval beside it; a dash that says why where there is none."""
+    def cell(self, metric: Metric | None, labels_only: bool = False) -> Cell:
+        """The value, its interval beside it; a dash that says why where there is none.
+
+        labels_only: of an arm that gives no probabilities, which some metrics need.
+        """
         if metric is None:
             return Cell(show.DASH, why="not measured")
+        if labels_only and not show.defined(metric.value) and self.name in _NEED_PROBABILITIES:
+            return Cell(LABELS_ONLY)
         if not show.defined(metric.value):
             return Cell(show.DASH, why=f"not defined: {self.undefined}")
         return Cell(self.write(metric.value), aside=interval(metric, self.write_end))
 
-    def plain(self, value: float | None) -> Cell:
+    def plain(self, value: float | None, labels_only: bool = False) -> Cell:
         """A value that has no interval."""
         if value is None:
             return Cell(show.DASH, why="not measured")
+        if labels_only and not show.defined(value) and self.name in _NEED_PROBABILITIES:
+            return Cell(LABELS_ONLY)
         why = "" if show.defined(value) else f"not defined: {self.undefined}"
         return Cell(self.write(value), why=why)
 
@@ -63,6 +85,8 @@ class MetricWords:
         return Column(self.title, why=self.why)
 
 
+LABELS_ONLY = "labels only"
+_NEED_PROBABILITIES = ("loss", "auroc", "pr_auc")
 _ONE_LABEL = "the rows or the answers hold one label only"
 
 
@@ -88,6 +112,14 @@ def metric_words(facts: DataFacts) -> tuple[MetricWords, ...]:
     return tuple(each for each in words if positive is not None or each.name != "f1")
 
 
+SLICES = {"length": "length", "cut": "what the model's limit cuts", "label": "true label", "negation": "negation"}
+
+
+def slice_group(name: str) -> str:
+    """What rows were told apart by; a column goes by its name."""
+    return SLICES.get(name, short(name))
+
+
 def metric_note(facts: DataFacts) -> str:
     """Which label precision, recall and F1 are about."""
     if facts.positive_label is None:
@@ -98,8 +130,44 @@ def metric_note(facts: DataFacts) -> str:
     return f'F1, precision and recall are those of the positive label, "{short(facts.positive_label)}".'
 
 
+def rows_in_words(count: int) -> str:
+    """ "1 test row", "1,000 test rows"."""
+    return "1 test row" if count == 1 else f"{show.count(count)} test rows"
+
+
+def power_sentence(rows: int, gaps: Sequence[float]) -> str:
+    """How small a difference these rows can show. gaps: the detectable ones, as shares; at least one."""
+    if min(gaps) >= 1:
+        return f"{rows_in_words(rows)} can tell no difference from chance, however large it is."
+    least, most = show.bare_percent(min(gaps)), show.bare_percent(max(gaps))
+    gap = f"{least} points" if least == most else f"{least} to {most} points, by pair,"
+    return (
+        f"With {rows_in_words(rows)} a gap under {gap} cannot be told from chance with any certainty "
+        f"(80{show.SPACE}% power)."
+    )
+
+
 def interval(metric: Metric, write: Callable[[float | None], str]) -> str:
     """The two ends of an interval: "78.8 to 83.6"; nothing where it is not defined."""
     if not (show.defined(metric.low) and show.defined(metric.high)):
         return ""
     return f"{write(metric.low)} to {write(metric.high)}"
+
+
+def cell_with_interval(
+    metric: Metric | None, write: Callable[[float | None], str], write_end: Callable[[float | None], str]
+) -> Cell:
+    """A value with its interval beside it, a dash where there is none."""
+    if metric is None or not show.defined(metric.value):
+        return Cell(show.DASH, why="not measured")
+    return Cell(write(metric.value), aside=interval(metric, write_end))
+
+
+def share_cell(metric: Metric | None) -> Cell:
+    """An accuracy or a rate with its interval."""
+    return cell_with_interval(metric, show.percent, show.bare_percent)
+
+
+def points_cell(metric: Metric | None) -> Cell:
+    """A difference of shares with its interval."""
+    return cell_with_interval(metric, show.points, show.points)

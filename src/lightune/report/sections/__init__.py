@@ -6,13 +6,21 @@ from collections.abc import Mapping
 
 from lightune.records import StudyResult
 from lightune.report.document import Section
+from lightune.report.sections.behaviour import behaviour_section
+from lightune.report.sections.calibration import calibration_section
 from lightune.report.sections.comparisons import comparisons_section
 from lightune.report.sections.confusion import confusion_section
 from lightune.report.sections.costs import costs_section
+from lightune.report.sections.curves import curves_section
 from lightune.report.sections.data import data_section
+from lightune.report.sections.label_issues import label_issues_section
 from lightune.report.sections.ladder import ladder_section, splits_section
+from lightune.report.sections.left_out import left_out_section
+from lightune.report.sections.overlap import overlap_section
 from lightune.report.sections.provenance import provenance_section
+from lightune.report.sections.rows import alone_section
 from lightune.report.sections.seeds import seeds_section
+from lightune.report.sections.slices import slices_section
 from lightune.report.sections.training import training_section
 
 __all__ = ["sections"]
@@ -23,11 +31,19 @@ def sections(result: StudyResult, texts: Mapping[str, str]) -> tuple[Section, ..
     parts = (
         ladder_section(result),
         comparisons_section(result, texts),
-        costs_section(result),
-        confusion_section(result),
         seeds_section(result),
+        costs_section(result),
+        curves_section(result),
+        calibration_section(result),
+        slices_section(result),
+        confusion_section(result),
+        alone_section(result, texts),
+        label_issues_section(result, texts),
+        overlap_section(result, texts),
+        behaviour_section(result),
         splits_section(result),
         training_section(result),
+        left_out_section(result),
         data_section(result),
         provenance_section(result),
     )

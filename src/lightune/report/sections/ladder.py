@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from lightune.records import ArmResult, Scores, StudyResult
 from lightune.report import format as show
-from lightune.report.document import Block, Cell, Column, Figure, Paragraph, Section, Table
+from lightune.report.document import Block, Cell, Column, Paragraph, Section, Table
+from lightune.report.escape import sentence
 from lightune.report.headline import failure
-from lightune.report.pictures import ladder
 from lightune.report.vocabulary import arm_cell, metric_note, metric_words
+
+_UNSAID = Cell(show.DASH, why="nothing was recorded")
 
 
 def ladder_section(result: StudyResult) -> Section:
-    """The picture, the table of metrics, and the arms that failed."""
+    """The table of metrics, the arms that failed, and what each used validation for."""
     blocks: list[Block] = [Paragraph(failure(arm, 2000), tone="bad") for arm in result.arms if _failed(arm)]
-    drawn = [arm for arm in result.arms if not _failed(arm) and _has_accuracy(arm)]
-    if drawn:
-        blocks.append(
-            Figure(
-                "ladder",
-                "Accuracy on the test rows. Dot: the arm; line: its 95 % interval; "
-                "rings: its seeds, where there are several.",
-                lambda name, width: ladder(drawn, name, width),
-            )
-        )
     blocks += [_table(result), Paragraph(metric_note(result.data))]
+    if any(arm.validation_use for arm in result.arms):
+        blocks.append(_validation(result))
     return Section(
         anchor="ladder",
         title="The ladder",
@@ -61,12 +55,24 @@ def _table(result: StudyResult) -> Table:
                 *(Cell(show.DASH) for _ in words[1:]),
             ]
         else:
-            cells = [word.cell(arm.metrics.get(word.name)) for word in words]
+            cells = [word.cell(arm.metrics.get(word.name), arm.labels_only) for word in words]
         rows.append((arm_cell(arm.name), *cells))
     return Table(
         "Metrics on the test rows, with 95 % intervals",
         (Column("Arm", numeric=False), *(word.column for word in words)),
         tuple(rows),
+    )
+
+
+def _validation(result: StudyResult) -> Table:
+    return Table(
+        "What each arm used the validation rows for",
+        (Column("Arm", numeric=False), Column("Validation rows", numeric=False)),
+        tuple(
+            (arm_cell(arm.name), Cell(sentence(arm.validation_use, 300)) if arm.validation_use else _UNSAID)
+            for arm in result.arms
+            if not _failed(arm)
+        ),
     )
 
 
@@ -80,7 +86,7 @@ def _split_table(result: StudyResult, name: str) -> Table:
             (
                 arm_cell(arm.name),
                 Cell(show.count(scores.rows)),
-                *(word.cell(scores.metrics.get(word.name)) for word in words),
+                *(word.cell(scores.metrics.get(word.name), arm.labels_only) for word in words),
             )
             for arm, scores in scored
         ),
@@ -89,8 +95,3 @@ def _split_table(result: StudyResult, name: str) -> Table:
 
 def _failed(arm: ArmResult) -> bool:
     return arm.status != "done"
-
-
-def _has_accuracy(arm: ArmResult) -> bool:
-    accuracy = arm.metrics.get("accuracy")
-    return accuracy is not None and show.defined(accuracy.value)

@@ -1,34 +1,98 @@
-"""Each arm over its seeds."""
+"""Each arm over its seeds, and what differs from seed to seed beside what differs from row to row."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 
-from lightune.records import ArmResult, StudyResult
+from lightune.records import ArmResult, SeedComparison, StudyResult
 from lightune.report import format as show
-from lightune.report.document import Cell, Column, Section, Table
+from lightune.report.document import Block, Cell, Column, Section, Table
 from lightune.report.escape import short
-from lightune.report.vocabulary import MetricWords, metric_words
+from lightune.report.pictures.ladder import final_runs, seed_accuracies
+from lightune.report.vocabulary import MetricWords, arm_cell, metric_words, points_cell
 
 
 def seeds_section(result: StudyResult) -> Section | None:
-    """A table for every arm that has more than one seed: each run, their mean and their range."""
-    several = [arm for arm in result.arms if len(arm.seeds) > 1]
-    if not several:
+    """Mean and spread of each arm, differences over seeds, and a table of every run."""
+    several = [arm for arm in result.arms if len(final_runs(arm)) > 1]
+    if not several and not result.seed_comparisons:
         return None
+    blocks: list[Block] = []
+    if result.seed_comparisons:
+        blocks.append(_comparisons(result.seed_comparisons))
+    if several:
+        blocks.append(_spread(several))
+    blocks += [_table(arm, metric_words(result.data)) for arm in several]
     return Section(
         anchor="seeds",
         title="Seeds",
-        read="How far chance in the run itself (the start of the head, the order of the rows) moves an arm. "
-        "Lowest and highest are of the runs on the most training rows.",
-        computed="Plain values of each run on the test rows; the mean is the ladder's value.",
-        blocks=tuple(_table(arm, metric_words(result.data)) for arm in several),
+        read="How far chance in the run itself (the start of the head, the order of the rows) moves an arm, beside "
+        "how far other test rows would. Where the seeds' part is the larger, more seeds help; else more test rows do.",
+        computed="Values of each run on the test rows; the mean is the ladder's value. Differences over seeds: means, "
+        "with 95 % bootstrap intervals over seeds and rows. Their standard deviations: from other seeds on these rows, "
+        "and from other rows with these seeds. Of the runs on the most training rows; those of a learning curve "
+        "stand there.",
+        blocks=tuple(blocks),
     )
 
 
+def _comparisons(pairs: Sequence[SeedComparison]) -> Table:
+    return Table(
+        "Differences over all seeds, in percentage points with 95 % intervals",
+        (
+            Column("First against second", numeric=False),
+            Column("Accuracy", why="first minus second, mean over seeds"),
+            Column("F1", why="first minus second, mean over seeds"),
+            Column("Seeds", why="of the first and of the second"),
+            Column("Spread from seeds", why="standard deviation of the accuracy difference, in points"),
+            Column("Spread from rows", why="standard deviation of the accuracy difference, in points"),
+            Column("Rows"),
+        ),
+        tuple(
+            (
+                Cell(f"{short(each.a)} against {short(each.b)}"),
+                points_cell(each.delta_accuracy),
+                points_cell(each.delta_f1),
+                Cell(f"{each.seeds_a} and {each.seeds_b}"),
+                Cell(show.bare_percent(each.seed_sd), why="" if show.defined(each.seed_sd) else "one seed each"),
+                Cell(show.bare_percent(each.row_sd)),
+                Cell(show.count(each.rows)),
+            )
+            for each in pairs
+        ),
+    )
+
+
+def _spread(arms: Sequence[ArmResult]) -> Table:
+    rows = []
+    for arm in arms:
+        values = seed_accuracies(arm) or [math.nan]
+        mean = arm.metrics.get("accuracy")
+        rows.append(
+            (
+                arm_cell(arm.name),
+                Cell(show.percent(mean.value if mean is not None else None)),
+                Cell(show.percent(min(values))),
+                Cell(show.percent(max(values))),
+                Cell(show.bare_percent(max(values) - min(values))),
+                Cell(show.count(len(values))),
+            )
+        )
+    columns = (
+        Column("Arm", numeric=False),
+        Column("Mean accuracy"),
+        Column("Lowest"),
+        Column("Highest"),
+        Column("Range", why="highest minus lowest, in points"),
+        Column("Runs"),
+    )
+    return Table("Accuracy over seeds", columns, tuple(rows))
+
+
 def _table(arm: ArmResult, words: tuple[MetricWords, ...]) -> Table:
-    timed = any(each.cost is not None for each in arm.seeds)
+    runs = final_runs(arm)
+    timed = any(each.cost is not None for each in runs)
     columns = (
         Column("Seed", numeric=False),
         Column("Train rows"),
@@ -39,22 +103,24 @@ def _table(arm: ArmResult, words: tuple[MetricWords, ...]) -> Table:
         (
             Cell(str(each.seed)),
             Cell(show.count(each.train_size)),
-            *(word.plain(each.metrics.get(word.name)) for word in words),
+            *(word.plain(each.metrics.get(word.name), arm.labels_only) for word in words),
             *((Cell(show.seconds(each.cost.fit_seconds if each.cost else None)),) if timed else ()),
         )
-        for each in arm.seeds
+        for each in runs
     ]
-    means = [word.plain(arm.metrics[word.name].value if word.name in arm.metrics else None) for word in words]
+    means = [
+        word.plain(arm.metrics[word.name].value if word.name in arm.metrics else None, arm.labels_only)
+        for word in words
+    ]
     blank = (Cell(""),) if timed else ()
     rows.append((Cell("mean"), Cell(""), *means, *blank))
     for name, pick in (("lowest", min), ("highest", max)):
-        ends = [word.plain(_end(arm, word.name, pick)) for word in words]
+        ends = [word.plain(_end(arm, word.name, pick), arm.labels_only) for word in words]
         rows.append((Cell(name), Cell(""), *ends, *blank))
-    return Table(f"{short(arm.name)} over {len(arm.seeds)} seeds", columns, tuple(rows))
+    return Table(f"{short(arm.name)} over {len(runs)} seeds", columns, tuple(rows))
 
 
 def _end(arm: ArmResult, metric: str, pick: Callable[[Sequence[float]], float]) -> float:
-    """The lowest or highest value of a metric among the runs on the most training rows; NaN where none is defined."""
-    largest = max(each.train_size for each in arm.seeds)
-    values = [each.metrics.get(metric, math.nan) for each in arm.seeds if each.train_size == largest]
+    """The lowest or highest value of a metric among the final runs; NaN where none is defined."""
+    values = [each.metrics.get(metric, math.nan) for each in final_runs(arm)]
     return pick([value for value in values if show.defined(value)] or [math.nan])

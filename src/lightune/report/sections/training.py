@@ -10,7 +10,7 @@ from lightune.records import StudyResult, TrainingFacts, TrainingPoint
 from lightune.report import format as show
 from lightune.report.document import Block, Cell, Column, Figure, Group, Section, Table
 from lightune.report.escape import short
-from lightune.report.pictures import training_curve
+from lightune.report.pictures.training import training_curve
 from lightune.report.vocabulary import metric_words
 
 _MOST_ROWS = 60

@@ -1,0 +1,45 @@
+"""The pictures of the first screen: the ladder, and what its rungs cost."""
+
+from __future__ import annotations
+
+from lightune.records import ArmResult, StudyResult
+from lightune.report import format as show
+from lightune.report.document import HALF, Figure
+from lightune.report.escape import short
+from lightune.report.pictures.cast import cast_of
+from lightune.report.pictures.costs import accuracy_against_cost
+from lightune.report.pictures.ladder import ladder
+
+
+def first_figures(result: StudyResult) -> tuple[Figure, ...]:
+    """The ladder, and accuracy against cost; those that there are figures for."""
+    arms = [arm for arm in result.arms if arm.status == "done" and _has_accuracy(arm)]
+    priced = [arm for arm in arms if arm.cost is not None]
+    unpriced = [short(arm.name) for arm in arms if arm.cost is None]
+    unknown = f" Not measured: {', '.join(unpriced)}." if unpriced else ""
+    cast, figures = cast_of(result), []
+    if arms:
+        figures.append(
+            Figure(
+                "ladder",
+                "Accuracy on the test rows. Line: its 95 % interval; rings: the seeds, where there are several.",
+                lambda name, width: ladder(arms, cast, name, width),
+                HALF,
+            )
+        )
+    if priced:
+        figures.append(
+            Figure(
+                "costs",
+                "Accuracy against cost. On the line, the Pareto front, are the arms that none other beats in both. "
+                f"Time: training, and labelling the test rows. Costs on logarithmic scales.{unknown}",
+                lambda name, width: accuracy_against_cost(priced, result.frontiers, cast, name, width),
+                HALF,
+            )
+        )
+    return tuple(figures)
+
+
+def _has_accuracy(arm: ArmResult) -> bool:
+    accuracy = arm.metrics.get("accuracy")
+    return accuracy is not None and show.defined(accuracy.value)
