@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lightune.records import Predictions
+from lightune.whole import whole_file
 
 PROBABILITY = "p_"
 
@@ -25,12 +25,8 @@ def write_predictions(path: Path, arm: str, predictions: Sequence[Predictions]) 
     names = list(predictions[0].label_names)
     metadata = {b"arm": arm.encode(), b"label_names": "\x1f".join(names).encode("utf-8", "surrogatepass")}
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as scratch:
         pq.write_table(pa.concat_tables(tables).replace_schema_metadata(metadata), scratch, compression="zstd")
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def read_predictions(path: Path) -> tuple[Predictions, ...]:

@@ -34,7 +34,7 @@ def compare(
     found = side_by_side(a, b)
     if out is not None:
         from lightune.report.comparison_page import render_comparison
-        from lightune.study.folder import write_whole
+        from lightune.whole import write_whole
 
         write_whole(out, render_comparison(found, markdown=out.suffix.lower() == ".md"))
     if as_json:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lightune.whole import whole_file
 
 Features = NDArray[np.float32]
 
@@ -61,11 +61,5 @@ class FeatureCache:
 
     def _write(self, known: Mapping[str, Features]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.stem}-", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, key=self.key, hashes=list(known), features=np.stack(list(known.values())))
-            os.replace(name, self.path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        with whole_file(self.path) as scratch, scratch.open("wb") as file:
+            np.savez(file, key=self.key, hashes=list(known), features=np.stack(list(known.values())))

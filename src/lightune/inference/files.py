@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from lightune.data import find_text_column, read_table
 from lightune.errors import ConfigError, DataError
 from lightune.inference.classifier import Answer, TextClassifier, answer
+from lightune.whole import whole_file
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 Columns = Mapping[str, Sequence[str | float | None]]
@@ -67,15 +67,9 @@ def check_target(source: Path, target: Path, option: str = "--output") -> None:
 
 def write_table(path: Path, columns: Columns) -> None:
     """Write columns of equal length as CSV, TSV, JSON lines or Parquet, by the ending, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        if path.suffix.lower() == ".parquet":
-            pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), scratch)
-        elif path.suffix.lower() == ".jsonl":
-            _write_json_lines(scratch, columns)
-        else:
-            _write_delimited(scratch, columns, "\t" if path.suffix.lower() == ".tsv" else ",")
-        os.replace(scratch, path)
+        with whole_file(path) as scratch:
+            _write(path.suffix.lower(), scratch, columns)
     except UnicodeEncodeError as error:
         raise DataError(
             f"{path} cannot be written: a value holds half a surrogate pair, which is no Unicode. Name a .jsonl file, "
@@ -83,8 +77,15 @@ def write_table(path: Path, columns: Columns) -> None:
         ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        scratch.unlink(missing_ok=True)
+
+
+def _write(ending: str, scratch: Path, columns: Columns) -> None:
+    if ending == ".parquet":
+        pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), scratch)
+    elif ending == ".jsonl":
+        _write_json_lines(scratch, columns)
+    else:
+        _write_delimited(scratch, columns, "\t" if ending == ".tsv" else ",")
 
 
 def _write_json_lines(path: Path, columns: Columns) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from lightune.records import StudyResult
 from lightune.report.render import render_html, render_markdown
+from lightune.whole import write_whole
 
 
 def write_report(result: StudyResult, texts: Mapping[str, str], folder: Path) -> None:
@@ -22,13 +22,4 @@ def write_report(result: StudyResult, texts: Mapping[str, str], folder: Path) ->
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in pages.items():
-        _replace(folder / name, page)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_whole(folder / name, page)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from lightune.errors import LightuneError
 from lightune.records import Behaviour, RunRecord, Splits
 from lightune.study.answered import Answered
 from lightune.study.folder import StudyFolder
+from lightune.whole import whole_file
 
 ANSWERS = "behaviour.npz"
 
@@ -62,10 +62,8 @@ def _answers(folder: StudyFolder, record: RunRecord, config: StudyConfig, wanted
         raise LightuneError("It saved nothing that could be asked about new texts.")
     with quiet_transformers():
         found = load(artifact).probabilities(wanted)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with scratch.open("wb") as handle:
+    with whole_file(path) as scratch, scratch.open("wb") as handle:
         np.savez_compressed(handle, key=np.array(key), probabilities=found)
-    os.replace(scratch, path)
     return found
 
 

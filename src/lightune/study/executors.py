@@ -13,8 +13,8 @@ from typing import Protocol
 from lightune.errors import LightuneError
 from lightune.progress import Progress
 from lightune.records import RunRecord
-from lightune.study.folder import write_whole
 from lightune.study.runs import RunSpec, execute_run, failed_record, read_record
+from lightune.whole import write_whole
 
 STOP_SECONDS = 10.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +60,3 @@ class StudyFolder:
         """The artefact of a run: the first seed's is the arm's own."""
         arm = self.root / "arms" / key.arm
         return arm if key.seed == first_seed else arm / SEEDS_FOLDER / str(key.seed)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader sees the old file or the new one, never half of one."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, path)

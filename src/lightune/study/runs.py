@@ -33,8 +33,8 @@ from lightune.records import (
     to_json,
 )
 from lightune.runtime import peak_device_memory_bytes, peak_memory_bytes, pick_device, seed_everything
-from lightune.study.folder import write_whole
 from lightune.study.portion import portion
+from lightune.whole import write_whole
 
 if TYPE_CHECKING:
     from lightune.arms.base import FitFacts, Fitted, Predicted

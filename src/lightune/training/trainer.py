@@ -5,7 +5,6 @@ padding. All else, from the optimizer to evaluation and checkpoints, is the Trai
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from lightune.compute import length_batches
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
 from lightune.training.callbacks import Work
+from lightune.whole import whole_file
 
 
 class StepTrainer(Trainer):
@@ -108,9 +108,8 @@ class StepTrainer(Trainer):
         """Write the state of a training that is done to `path`, whole or not at all."""
         states: Any = self.state.stateful_callbacks  # a list of callbacks at first, then their states by name
         states[Work.__name__] = self.work.state()
-        scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        self.state.save_to_json(str(scratch))
-        os.replace(scratch, path)
+        with whole_file(path) as scratch:
+            self.state.save_to_json(str(scratch))
 
     def load_end(self, path: Path) -> None:
         """Take state and best model from what `save_end` wrote, as if the training had just ended."""
