@@ -7,6 +7,7 @@ An entry point names a class. `Class(context)` makes the arm for one run (`light
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 from lightune.errors import ConfigError, ModelError
 
 GROUP = "lightune.arms"
+# What an arm may be called: it names a folder.
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def plugin_names() -> tuple[str, ...]:
-    """Names of the arms that installed packages add, sorted."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    """Names of the arms that installed packages add, sorted; those that cannot be a folder's name are passed over."""
+    return tuple(sorted({point.name for point in entry_points(group=GROUP) if NAME.fullmatch(point.name)}))
 
 
 def plugin_class(name: str) -> Any:
@@ -33,6 +36,12 @@ def plugin_class(name: str) -> Any:
         raise ConfigError(
             f"--arms {name}: the arm of {_package(points[0])} cannot be loaded ({type(error).__name__}: {error})."
         ) from error
+
+
+def plugin_version(name: str) -> str | None:
+    """The version of the package that brings the arm `name`."""
+    point = next(point for point in entry_points(group=GROUP) if point.name == name)
+    return point.dist.version if point.dist is not None else None
 
 
 def load_plugin_scorer(name: str, folder: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from lightune.compute import Linear, softmax
+from lightune.errors import RunError
 from lightune.evaluation import point_metrics
 from lightune.progress import Progress
 
@@ -43,6 +45,7 @@ def choose_c(
     progress: Progress,
 ) -> Chosen:
     """Fit once for each C of `grid` and keep the best on validation by the metric `select_by`, the first of equals.
+    Raises RunError where that is not defined.
 
     train, validation: features [rows, features], dense or sparse, and labels [rows].
     """
@@ -53,9 +56,12 @@ def choose_c(
         value = point_metrics(validation[1], held_out, positive)[select_by]
         value = -value if select_by == "loss" else value
         progress("train", at + 1, len(grid), {})
-        if best is None or value > best[0]:
+        if math.isfinite(value) and (best is None or value > best[0]):
             best = value, Chosen(linear, c, held_out, at in (0, len(grid) - 1), converged)
-    assert best is not None
+    if best is None:
+        raise RunError(
+            f"--select-by {select_by}: it is not defined on the validation rows, so C cannot be chosen. Select by loss."
+        )
     return best[1]
 
 

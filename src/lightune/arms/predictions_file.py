@@ -25,7 +25,8 @@ class NoAnswer(RunError):
 
 
 class PredictionsFile:
-    """A file's answers. labels_only: it has no probabilities, so a label counts as certain."""
+    """A file's answers. labels_only: it has no probabilities, so a label counts as certain. column: that of the labels
+    then, else None."""
 
     def __init__(self, path: Path, label_names: Sequence[str]) -> None:
         self.path = path
@@ -37,7 +38,12 @@ class PredictionsFile:
             missing = next(name for name in probabilities if name not in table.columns)
             raise ConfigError(f"{path}: it has the column {present[0]!r}, so {missing!r} is expected too.")
         self.labels_only = not present
-        answers = _probabilities(table, probabilities) if present else _certainties(table, label_names)
+        self.column = None if present else _label_column(table, label_names)
+        answers = (
+            _probabilities(table, probabilities)
+            if self.column is None
+            else _certainties(table, self.column, label_names)
+        )
         self.answers = _by_key(table, self.key, answers)
 
     def of(self, rows: Rows) -> NDArray[np.float64]:
@@ -117,13 +123,17 @@ def _probabilities(table: Table, columns: Sequence[str]) -> NDArray[np.float64]:
     return np.asarray(values / sums[:, None])
 
 
-def _certainties(table: Table, label_names: Sequence[str]) -> NDArray[np.float64]:
+def _label_column(table: Table, label_names: Sequence[str]) -> str:
     column = next((name for name in LABEL_COLUMNS if name in table.columns), None)
     if column is None:
         raise ConfigError(
             f"{table.path}: the predicted labels are expected in a column {', '.join(LABEL_COLUMNS)}, or a "
             f"probability for each label in p_{label_names[0]} and so on; it has {', '.join(table.columns)}."
         )
+    return column
+
+
+def _certainties(table: Table, column: str, label_names: Sequence[str]) -> NDArray[np.float64]:
     index = {name: at for at, name in enumerate(label_names)}
     values = np.zeros((table.rows, len(label_names)))
     for row, label in enumerate(table.columns[column]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING
 
 from lightune.config import arm_name
 from lightune.errors import ConfigError
-from lightune.plugins import plugin_class, plugin_names
+from lightune.plugins import NAME, plugin_class, plugin_names, plugin_version
 
 if TYPE_CHECKING:
     from lightune.arms.base import Arm, ArmContext
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,8 @@ class ArmKind:
 
     trained: chance has a part in its training, so it is repeated with each seed. learns: more training rows may change
     it, so it can have a learning curve. needs_model: it stands on the study's model. sections: parts of the
-    configuration it depends on, for which a change makes it another run. file: of an arm `NAME=FILE`.
+    configuration it depends on, for which a change makes it another run. file: of an arm `NAME=FILE`. version: of the
+    package that brings it.
     """
 
     name: str
@@ -35,12 +33,15 @@ class ArmKind:
     needs_model: bool = True
     sections: tuple[str, ...] = ()
     file: Path | None = None
+    version: str | None = None
 
     def settings(self, config: Mapping[str, object]) -> dict[str, object]:
         """Pick what this arm depends on out of a plain configuration."""
         picked = {name: config[name] for name in self.sections}
         if self.file is not None:
             picked["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest()
+        if self.version is not None:
+            picked["version"] = self.version
         return picked
 
 
@@ -85,7 +86,8 @@ def arm_kind(spec: str) -> ArmKind:
             str(getattr(made, "summary", "an arm of another package")),
             trained=bool(getattr(made, "trained", False)),
             learns=bool(getattr(made, "learns", True)),
-            sections=("training",),
+            sections=("training", "lora", "probe", "zero_shot"),
+            version=plugin_version(spec),
         )
     known = ", ".join((*KINDS, *plugin_names()))
     raise ConfigError(f"--arms: {spec!r} is no arm; there are {known}, and NAME=FILE for predictions from a file.")

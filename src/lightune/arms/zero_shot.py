@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightune.arms.base import ArmContext, FitFacts
 from lightune.arms.fitted_scorer import FittedScorer, make_manifest
-from lightune.arms.prompts import Prompts, resolve_prompts
+from lightune.arms.prompts import Prompts, polarity_words, resolve_prompts
 from lightune.artifacts import ZERO_SHOT, save_zero_shot_artifact
 from lightune.compute import ZeroShotScorer
 from lightune.config import StudyConfig
@@ -15,10 +15,11 @@ from lightune.models import find_model, load_language_model, resolve_max_length
 from lightune.records import Rows
 
 SEPARATOR = "|"
+CHOSEN = "These default prompts were chosen once, with the labels of 600 IMDb training reviews."
 
 
 class ZeroShotArm:
-    """Learns nothing, chooses nothing: templates and words are given, not tried out."""
+    """Learns nothing and chooses nothing here: templates and words are given, or the defaults (`prompts`)."""
 
     def __init__(self, context: ArmContext) -> None:
         self.context = context
@@ -42,6 +43,7 @@ class ZeroShotArm:
             notes=(
                 f"Templates: {'; '.join(repr(template) for template in prompts.templates)}. Words: {words}.",
                 "Contextually calibrated." if config.zero_shot.calibration else "Not calibrated.",
+                *((CHOSEN,) if config.zero_shot.templates is None and polarity_words(self.context.label_names) else ()),
             ),
         )
         return FittedZeroShot(self.context, scorer, facts)

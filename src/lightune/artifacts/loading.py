@@ -31,7 +31,7 @@ from lightune.artifacts.manifest import (
 )
 from lightune.artifacts.saving import HEAD_FILE, NUMBERS_FILE, TERMS_FILE
 from lightune.compute import BagOfWords, Constant, Encoder, Linear, ModelScorer, ProbeScorer, Scorer, ZeroShotScorer
-from lightune.config import EMBEDDED
+from lightune.config import EMBEDDED, POOLINGS, TRUNCATIONS
 from lightune.errors import ModelError
 from lightune.methods import adapter_config, is_adapter, load_adapter
 from lightune.models import (
@@ -97,8 +97,20 @@ def _classifier(folder: Path, manifest: Manifest) -> tuple[Classifier, Encoder]:
 
 
 def _encoder(tokenizer: Any, manifest: Manifest) -> Encoder:
-    assert manifest.max_length is not None
-    return Encoder(tokenizer, manifest.max_length, manifest.truncate)
+    return Encoder(tokenizer, *_limit(manifest))
+
+
+def _limit(manifest: Manifest) -> tuple[int, str]:
+    """The cut of long texts: tokens, and which end stays. Raises ModelError for a manifest without."""
+    if manifest.max_length is None or manifest.truncate not in TRUNCATIONS:
+        raise ModelError(f"{MANIFEST}: a {manifest.kind} artefact needs max_length and truncate. Make it again.")
+    return manifest.max_length, manifest.truncate
+
+
+def _setting(manifest: Manifest, name: str) -> Any:
+    if name not in manifest.settings:
+        raise ModelError(f"{MANIFEST}: a {manifest.kind} artefact needs the setting {name!r}. Make it again.")
+    return manifest.settings[name]
 
 
 def _load_adapter(folder: Path, manifest: Manifest) -> Scorer:
@@ -143,20 +155,17 @@ def _load_probe(folder: Path, manifest: Manifest) -> Scorer:
     labels = len(manifest.label_names)
     numbers = _numbers(folder, {"weight": (labels, int(base.model.config.hidden_size)), "bias": (labels,)})
     linear = Linear(numbers["weight"], numbers["bias"])
-    return ProbeScorer(base.model, encoder, str(manifest.settings["pooling"]), linear)
+    pooling = _setting(manifest, "pooling")
+    if pooling not in POOLINGS:
+        raise ModelError(f"{folder}: pooling by {' or '.join(POOLINGS)} is expected, got {pooling!r}. Make it again.")
+    return ProbeScorer(base.model, encoder, pooling, linear)
 
 
 def _load_zero_shot(folder: Path, manifest: Manifest) -> Scorer:
     language = load_language_model(_base(folder, manifest))
-    settings = manifest.settings
-    assert manifest.max_length is not None
+    templates, words, calibration = (_setting(manifest, name) for name in ("templates", "words", "calibration"))
     return ZeroShotScorer(
-        language,
-        tuple(settings["templates"]),
-        tuple(tuple(words) for words in settings["words"]),
-        bool(settings["calibration"]),
-        manifest.max_length,
-        manifest.truncate,
+        language, tuple(templates), tuple(tuple(own) for own in words), bool(calibration), *_limit(manifest)
     )
 
 

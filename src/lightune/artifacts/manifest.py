@@ -49,7 +49,7 @@ class Manifest:
     label_names: tuple[str, ...]
     positive_label: str | None
     max_length: int | None
-    truncate: str
+    truncate: str | None
     seed: int
     train_size: int
     data_fingerprint: str

@@ -177,7 +177,8 @@ def _run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:
 
         result = run_study(config, out, view.on_event)
     view.show(result, out)
-    return 1 if any(arm.status != "done" for arm in result.arms) else 0
+    failed = any(arm.status != "done" for arm in result.arms) or any(curve.failed for curve in result.findings.curves)
+    return 1 if failed else 0
 
 
 def _names(value: str | None) -> tuple[str, ...] | None:

@@ -58,6 +58,8 @@ class JsonView(QuietView):
         line: dict[str, object] = {"event": event.kind}
         if event.run is not None:
             line["run"] = to_json(event.run)
+        if event.kind in ("evaluate", "ranked"):
+            line["phase"] = event.phase
         if event.kind == "progress":
             line |= {"phase": event.phase, "done": event.done, "total": event.total, **to_json(event.facts or {})}
         if event.splits is not None:
@@ -120,6 +122,8 @@ class TerminalView(QuietView):
         elif event.kind in ("done", "failed"):
             self._say(_run_line(event))
             self._bar("evaluating", None)
+        elif event.kind == "ranked":
+            self._say(event.phase)
         elif event.kind == "evaluate":
             self._bar(f"evaluating: {event.phase}", None)
 
@@ -136,7 +140,7 @@ class TerminalView(QuietView):
             delta = one.delta_accuracy
             target.print(
                 f"{one.a} - {one.b}: accuracy {_points(delta)} points, {one.wins:,} rows won and {one.losses:,} lost, "
-                f"p {_p(one.p_value)} (seed {one.seed})"
+                f"p {_p(one.p_value if math.isnan(one.p_holm) else one.p_holm)} (seed {one.seed})"
             )
         for arm in result.arms:
             if arm.status != "done":
@@ -150,8 +154,6 @@ class TerminalView(QuietView):
             target.print(
                 "No text was kept: the report shows no rows, and slices by text or column cannot be made later."
             )
-        for ranking in sorted(out.glob("label-next.*")) if result.config["analysis"]["label_next"] else ():
-            target.print(f"what to label next: {ranking}", markup=False, soft_wrap=True)
         target.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
 
     def _progress(self, event: Event) -> None:

@@ -33,13 +33,24 @@ class ZeroShotScorer:
         move(language.model)
 
     def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
-        """Logarithms of the templates' mean probabilities; `on_rows` hears of a text once a template."""
-        scores = self._scores(texts, on_rows)
+        """Logarithms of the templates' mean probabilities."""
+        scores = self._scores(texts, self._whole_texts(on_rows) if on_rows is not None else None)
         if self.calibration:
             probabilities = calibrated(scores.logs, self._scores(CONTENT_FREE, None).logs)
         else:
             probabilities = averaged(scores.logs)
         return Scored(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)), scores.tokens, scores.cut)
+
+    def _whole_texts(self, on_rows: OnRows) -> OnRows:
+        """Of a text that each template reads, tell once."""
+        read = 0
+
+        def tick(rows: int) -> None:
+            nonlocal read
+            before, read = read // len(self.templates), read + rows
+            on_rows(read // len(self.templates) - before)
+
+        return tick
 
     def _scores(self, texts: Sequence[str], on_rows: OnRows | None) -> LabelScores:
         return score_labels(self.language, self.templates, self.words, texts, self.max_length, self.truncate, on_rows)

@@ -51,9 +51,8 @@ def faults_of(config: StudyConfig) -> list[str]:
         (len(set(config.curve.sizes)) == len(config.curve.sizes), "--curve: each size once is expected."),
         _at_least("--curve-seeds", config.curve.seeds, 1),
         (
-            config.curve.arms is None or set(config.curve.arms) <= {arm_name(arm) for arm in config.arms},
-            f"--curve-arms: arms of this study are expected ({', '.join(map(arm_name, config.arms))}), got "
-            f"{', '.join(config.curve.arms or ())}.",
+            config.curve.arms is None or bool(config.curve.sizes),
+            "--curve-arms: the sizes of the curve's points are expected too, as --curve 100,200,400.",
         ),
         _choice("--truncate", model.truncate, TRUNCATIONS),
         _choice("--schedule", training.schedule, SCHEDULES),

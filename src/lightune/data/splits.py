@@ -130,8 +130,9 @@ def _whole(pool: Pool, config: DataConfig) -> Splits:
     rare = [name for name, count in zip(pool.label_names, counts, strict=True) if count < 2]
     if rare:
         raise DataError(f"--folds: at least 2 rows of each label are expected, {rare[0]!r} has fewer.")
-    # Refuses what cannot be cut, before any run is started.
-    fold_of(rows, config.folds or 0, 0, config.seed, rows.columns.get(config.group_column or ""), pool.label_names)
+    groups = rows.columns.get(config.group_column or "")
+    for repeat in range(config.repeats):  # refuses what cannot be cut, before any run is started
+        fold_of(rows, config.folds or 0, repeat, config.seed, groups, pool.label_names)
     notes.append(f"Cross-validated: every row is tested in one of {config.folds} folds, {config.repeats} times over.")
     used = {TRAIN: rows, VALIDATION: rows.take([]), TEST: rows}
     facts = data_facts(

@@ -3,7 +3,7 @@
 from lightune.evaluation.acquisition import rank_unlabelled
 from lightune.evaluation.alone import alone_right
 from lightune.evaluation.calibration import apply_temperature, calibration, fit_temperature
-from lightune.evaluation.comparison import compare, flipped, with_holm
+from lightune.evaluation.comparison import compare, decided, flipped, with_holm
 from lightune.evaluation.counts import confusion_matrix
 from lightune.evaluation.cross_validation import compare_folds, score_folds
 from lightune.evaluation.english import looks_english
@@ -35,6 +35,7 @@ __all__ = [
     "compare_folds",
     "compare_seeds",
     "confusion_matrix",
+    "decided",
     "detectable_difference",
     "fit_temperature",
     "flipped",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from lightune.evaluation.positive import checked_positive
 from lightune.evaluation.power import detectable_difference
 from lightune.evaluation.predicted import check_predictions, predicted_labels
 from lightune.records import Comparison, Metric, Predictions, TellingRow
+
+LEVEL = 0.05
 
 
 def compare(
@@ -69,6 +72,18 @@ def compare(
         won=_telling(pair, right_a & ~right_b, 1, telling),
         lost=_telling(pair, right_b & ~right_a, -1, telling),
     )
+
+
+def decided(comparison: Comparison) -> int:
+    """Return 1 where `a` is better, -1 where `b` is, 0 where these rows cannot tell.
+
+    The interval of the accuracy difference leaves 0 out and p, after Holm's correction where there is one, is below
+    0.05: on a handful of rows a bootstrap interval can shrink to a point, and the test is what notices.
+    """
+    p = comparison.p_value if math.isnan(comparison.p_holm) else comparison.p_holm
+    if not p < LEVEL:
+        return 0
+    return 1 if comparison.delta_accuracy.low > 0 else -1 if comparison.delta_accuracy.high < 0 else 0
 
 
 def with_holm(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:

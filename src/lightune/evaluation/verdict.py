@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from lightune.evaluation.comparison import flipped
+from lightune.evaluation.comparison import decided, flipped
 from lightune.evaluation.intervals import negative, wilson
 from lightune.records import ArmResult, Comparison, Metric, SeedComparison, Verdict
 
-LEVEL = 0.05
 MARGIN = 0.02
 # Below this nothing is said at all: too few rows to stand for anything, whatever the numbers come to.
 LEAST_ROWS = 20
@@ -71,13 +71,11 @@ def verdict(
 def _kind(difference: Metric, comparison: Comparison, margin: float) -> str:
     if comparison.rows < LEAST_ROWS:
         return "too small"
-    p = comparison.p_value if math.isnan(comparison.p_holm) else comparison.p_holm
     # Over seeds the difference can have the other sign than at the first seed, which p speaks of.
-    if p < LEVEL and difference.value * comparison.delta_accuracy.value > 0:
-        if difference.low > 0:
-            return "won"
-        if difference.high < 0:
-            return "lost"
+    if difference.value * comparison.delta_accuracy.value > 0:
+        better = decided(replace(comparison, delta_accuracy=difference))
+        if better:
+            return "won" if better > 0 else "lost"
     return "tied" if -margin <= difference.low and difference.high <= margin else "too small"
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lightune.artifacts import is_artifact, read_manifest
+from lightune.artifacts import ADAPTER, MODEL, PLUGIN, is_artifact, read_manifest
 from lightune.errors import ConfigError, ModelError
 from lightune.inference.classifier import TextClassifier, load_classifier_folder
 from lightune.records import SEEDS_FOLDER
 
 DEFAULT_ARM = "lora"
+# What was trained on the texts, in the sense of a fine-tune; None: what stock peft or transformers saved.
+TRAINED = (ADAPTER, MODEL, PLUGIN, None)
 
 
 def load(folder: str | Path, arm: str | None = None) -> TextClassifier:
@@ -66,11 +68,15 @@ def _choose(folder: str | Path, arms: list[str], arm: str | None) -> str:
         return arm
     if DEFAULT_ARM in arms:
         return DEFAULT_ARM
-    trained = [name for name in arms if name != "pretrained"]
+    trained = [name for name in arms if _kind_of(Path(folder).expanduser() / "arms" / name) in TRAINED]
     if len(trained) == 1:
         return trained[0]
     several = "several trained arms and no default among them" if trained else "no trained arm"
     raise ConfigError(f"{folder} has {several}; name one with --arm: {', '.join(arms)}.")
+
+
+def _kind_of(folder: Path) -> str | None:
+    return read_manifest(folder).kind if (folder / "lightune.json").exists() else None
 
 
 def _arm_of(folder: Path) -> str | None:

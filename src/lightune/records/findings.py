@@ -144,7 +144,8 @@ class Curve:
     """Accuracy by training rows, and the saturating power law through it: ceiling - gap * rows ** -rate.
 
     fitted: ceiling, gap and rate by name; empty where no curve could be fitted, and `reason` says why. doubling: what
-    twice the rows of the last point would add in accuracy, with a bootstrap interval; None without a fit.
+    twice the rows of the last point would add in accuracy, with a bootstrap interval; None without a fit. failed: what
+    became of runs that failed, a sentence each.
     """
 
     arm: str
@@ -152,6 +153,7 @@ class Curve:
     fitted: Mapping[str, float] = field(default_factory=dict)
     doubling: Metric | None = None
     reason: str | None = None
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ def check_behaviour(
             answers[arm.name] = _answers(folder, arm.records[0], config, wanted)
         except LightuneError as error:
             left_out[arm.name] = str(error)
+        except Exception as error:
+            # Whatever an arm or a library raises over a text must not cost the study its results.
+            left_out[arm.name] = f"It could not be asked ({type(error).__name__}: {error})."
     return Behaviour(suite.name, judge(suite, answers, splits.label_names) if answers else (), None, left_out)
 
 

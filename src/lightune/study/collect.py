@@ -29,6 +29,7 @@ from lightune.records import (
     Comparison,
     CrossValidation,
     Metric,
+    Predictions,
     RunRecord,
     Scores,
     SeedComparison,
@@ -39,7 +40,7 @@ from lightune.records import (
 from lightune.study.answered import Answered, gather
 from lightune.study.findings import find
 from lightune.study.folder import StudyFolder
-from lightune.study.portion import fold_train_size
+from lightune.study.portion import VALIDATION, fold_train_size
 
 # What labels without probabilities do not have.
 NEED_PROBABILITIES = ("loss", "auroc", "pr_auc")
@@ -92,6 +93,8 @@ class _Measure:
         self.positive = positive_index(splits.label_names, splits.facts.positive_label)
         self.config = config
         self.size = size
+        # Of a fold's training rows: those that are not kept for choosing.
+        self.learned = round(size * (1 - VALIDATION.share))
 
     def arm(self, answered: Answered) -> ArmResult:
         """All runs of an arm, evaluated."""
@@ -103,25 +106,25 @@ class _Measure:
         reasons = "; ".join(f"seed {record.key.seed}: {record.reason}" for record in failed)
         first = answered.records[0]
         others = dict.fromkeys(part.split for part in answered.others)
-        scores = self._scores(answered)
+        scores = _told(self._scores(answered), first)
         assert answered.first is not None
         return ArmResult(
             name=answered.name,
             status="failed" if failed else "done",
             reason=reasons or None,
-            metrics=_without_probabilities(scores.metrics) if first.labels_only else scores.metrics,
+            metrics=scores.metrics,
             confusion=scores.confusion,
             cost=first.cost,
             seeds=tuple(self._seeds(answered)),
             splits={
-                split: score([part for part in answered.others if part.split == split], self.positive)
+                split: _told(score([part for part in answered.others if part.split == split], self.positive), first)
                 for split in others
             },
             stock_route=first.stock_route,
             training=first.training,
             reload_difference=first.reload_difference,
             cut_rows=first.cut_rows,
-            notes=(*first.notes, *_curve_failures(answered, self.size)),
+            notes=(*first.notes, *self._fold_note()),
             head=first.head,
             validation_use=first.validation_use,
             labels_only=first.labels_only,
@@ -130,13 +133,11 @@ class _Measure:
 
     def comparisons(self, answered: Sequence[Answered]) -> list[Comparison]:
         """Each pair of arms, the later one in the ladder first, on the test rows, for each seed that both have."""
-        order = {name: at for at, name in enumerate(KINDS)}
-        ladder = sorted((arm for arm in answered if arm.parts), key=lambda arm: order.get(arm.name, len(order)))
-        return [found for before, after in combinations(ladder, 2) for found in self._pair(after, before)]
+        return [found for before, after in combinations(_ladder(answered), 2) for found in self._pair(after, before)]
 
     def seed_comparisons(self, answered: Sequence[Answered]) -> list[SeedComparison]:
         """Each pair of arms of which one has several seeds."""
-        done = [arm for arm in answered if arm.parts]
+        done = _ladder(answered)
         return [
             compare_seeds(after.parts, before.parts, self.positive)
             for before, after in combinations(done, 2)
@@ -148,14 +149,19 @@ class _Measure:
         if folds is not None:
             both = set(a.seeds) & set(b.seeds)
             of_a, of_b = ([part for part in arm.parts if part.seed in both] for arm in (a, b))
-            return [compare_folds(of_a, of_b, folds, self.size, self.positive)] if both else []
+            return [compare_folds(of_a, of_b, folds, self.learned, self.positive)] if both else []
         theirs = {part.seed: part for part in b.parts}
         return [compare(part, theirs[part.seed], self.positive) for part in a.parts if part.seed in theirs]
+
+    def _fold_note(self) -> tuple[str, ...]:
+        if self.config.data.folds is None:
+            return ()
+        return ("What is saved is the model of the first fold, which learned from a part of the rows only.",)
 
     def _scores(self, answered: Answered) -> Scores:
         if self.config.data.folds is None:
             return score(answered.parts, self.positive)
-        return score_folds(answered.parts, self.config.data.folds, self.size, self.positive)
+        return score_folds(answered.parts, self.config.data.folds, self.learned, self.positive)
 
     def _seeds(self, answered: Answered) -> list[SeedScores]:
         runs = [(record, part) for record in answered.records for part in answered.parts if part.seed in record.seeds]
@@ -163,25 +169,30 @@ class _Measure:
             SeedScores(
                 part.seed,
                 record.key.train_size,
-                point_metrics(part.labels, part.probabilities, self.positive),
+                self._values(record, part),
                 record.cost,
             )
             for record, part in (*runs, *answered.curve)
         ]
+
+    def _values(self, record: RunRecord, part: Predictions) -> dict[str, float]:
+        values = point_metrics(part.labels, part.probabilities, self.positive)
+        return {**values, **dict.fromkeys(NEED_PROBABILITIES, math.nan)} if record.labels_only else values
 
     def _temperature(self, record: RunRecord) -> float | None:
         """Of a cross-validation none: each fold has its own."""
         return record.temperature if self.config.data.folds is None else None
 
 
-def _without_probabilities(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
-    undefined = Metric(math.nan, math.nan, math.nan)
-    return {name: undefined if name in NEED_PROBABILITIES else metric for name, metric in metrics.items()}
+def _ladder(answered: Sequence[Answered]) -> list[Answered]:
+    """The arms that have answers, cheapest kind first."""
+    order = {name: at for at, name in enumerate(KINDS)}
+    return sorted((arm for arm in answered if arm.parts), key=lambda arm: order.get(arm.name, len(order)))
 
 
-def _curve_failures(answered: Answered, size: int) -> list[str]:
-    return [
-        f"The curve's run on {record.key.train_size:,} rows (seed {record.key.seed}) failed: {record.reason}"
-        for record in answered.failed
-        if record.key.train_size != size
-    ]
+def _told(scores: Scores, record: RunRecord) -> Scores:
+    """The scores without what labels alone do not tell."""
+    if not record.labels_only:
+        return scores
+    undefined = dict.fromkeys(NEED_PROBABILITIES, Metric(math.nan, math.nan, math.nan))
+    return replace(scores, metrics={**scores.metrics, **undefined})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,10 @@ def find(
         return Findings()
     left_out: dict[str, str] = {}
     say("slices")
-    cut = _cut(folder, answered, len(splits.test)) if config.data.folds is None else None
+    cut = _cut(folder, answered, result, len(splits.test)) if config.data.folds is None else None
     parts = slices(splits.test, firsts, splits.label_names, config.analysis.slices, cut)
     say("near-duplicates")
-    repeats = _overlap(splits, config, firsts)
+    repeats = _overlap(splits, config, firsts, left_out)
     say("suspected label errors")
     issues = _label_issues(firsts, result, left_out)
     say("behaviour checks")
@@ -45,7 +46,9 @@ def find(
         label_issues=issues,
         overlap=repeats,
         behaviour=behaviour,
-        curves=tuple(_curve(arm, len(splits.test)) for arm in answered if arm.curve),
+        curves=tuple(
+            _curve(arm, splits) for arm in answered if arm.parts and (arm.curve or _failed_points(arm, splits))
+        ),
         left_out=left_out,
     )
 
@@ -56,9 +59,10 @@ def best_arm(result: StudyResult, names: Sequence[str]) -> str | None:
     return max(found, key=lambda arm: arm.metrics["accuracy"].value).name if found else None
 
 
-def _cut(folder: StudyFolder, answered: Sequence[Answered], rows: int) -> NDArray[np.bool_] | None:
-    """Which test texts the model's limit cuts: what the first arm says that has one."""
-    for arm in answered:
+def _cut(folder: StudyFolder, answered: Sequence[Answered], result: StudyResult, rows: int) -> NDArray[np.bool_] | None:
+    """Which test texts the model's limit cuts: as the verdict's subject reads them, else the first arm that has a
+    limit; the prompt of zero-shot, which leaves less room, comes last."""
+    for arm in sorted(answered, key=lambda arm: (arm.name != result.verdict.subject, arm.name == "zero-shot")):
         for record in arm.records:
             cut = read_cut(folder.run(record.key), "test", rows)
             if cut is not None:
@@ -66,11 +70,18 @@ def _cut(folder: StudyFolder, answered: Sequence[Answered], rows: int) -> NDArra
     return None
 
 
-def _overlap(splits: Splits, config: StudyConfig, firsts: Mapping[str, Predictions]) -> Overlap:
-    """Of a cross-validation within the rows: each of them is a training row too, of other folds."""
-    if config.data.folds is not None:
-        return overlap((splits.train.take([]),), splits.test, firsts)
-    return overlap((splits.train, splits.validation), splits.test, firsts)
+def _overlap(
+    splits: Splits, config: StudyConfig, firsts: Mapping[str, Predictions], left_out: dict[str, str]
+) -> Overlap | None:
+    if config.data.folds is None:
+        return overlap((splits.train, splits.validation), splits.test, firsts)
+    alike = overlap((splits.train.take([]),), splits.test, firsts).in_test
+    left_out["near-duplicates"] = (
+        f"{alike:,} of the {len(splits.test):,} rows are like an earlier one. In a cross-validation the two may stand "
+        "in train and test of the same fold, which flatters every arm that learns; mend the data, or name what belongs "
+        "together with --group-column."
+    )
+    return None
 
 
 def _label_issues(
@@ -88,7 +99,15 @@ def _label_issues(
     return found
 
 
-def _curve(arm: Answered, rows: int) -> Curve:
+def _failed_points(arm: Answered, splits: Splits) -> tuple[str, ...]:
+    return tuple(
+        f"The run on {record.key.train_size:,} rows (seed {record.key.seed}) failed: {record.reason}"
+        for record in arm.failed
+        if record.key.train_size < len(splits.train)
+    )
+
+
+def _curve(arm: Answered, splits: Splits) -> Curve:
     accuracy: dict[int, list[float]] = {}
     runs = [*((part, record.key.train_size) for record, part in arm.curve)]
     runs += [(part, record.key.train_size) for record in arm.records for part in arm.parts if part.seed in record.seeds]
@@ -96,4 +115,4 @@ def _curve(arm: Answered, rows: int) -> Curve:
         right = part.probabilities.argmax(axis=1) == part.labels
         accuracy.setdefault(size, []).append(float(right.mean()))
     points = [CurvePoint(size, tuple(values)) for size, values in sorted(accuracy.items())]
-    return learning_curve(arm.name, points, rows)
+    return replace(learning_curve(arm.name, points, len(splits.test)), failed=_failed_points(arm, splits))

@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from lightune.arms import arm_kind
 from lightune.config import CurveConfig, StudyConfig, arm_name, config_from_yaml, config_to_dict
 from lightune.errors import ConfigError
 from lightune.records import RunKey, RunRecord
 from lightune.study.folder import StudyFolder
 from lightune.study.plan import PlannedRun
-from lightune.study.runs import read_record
+from lightune.study.runs import PREDICTIONS, read_record
 
 
 def run_fingerprint(config: StudyConfig, arm: str, key: RunKey, data: str, model: str | None) -> str:
@@ -83,14 +86,12 @@ def _merged(folder: StudyFolder, before: Sequence[str], now: Sequence[str]) -> t
 
 
 def _merged_curve(before: StudyConfig, now: StudyConfig) -> CurveConfig:
-    """The points of both curves; arms and seeds are those asked for now, where points are asked for at all."""
-    if not now.curve.sizes:
-        return before.curve
-    sizes = tuple(sorted({*before.curve.sizes, *now.curve.sizes}))
-    arms = now.curve.arms
-    if before.curve.sizes and before.curve.arms is not None and arms is not None:
-        arms = tuple(dict.fromkeys((*before.curve.arms, *arms)))
-    return CurveConfig(sizes, arms, max(now.curve.seeds, before.curve.seeds if before.curve.sizes else 1))
+    """The points, arms and seeds of both curves; all arms, where either is of all."""
+    old, new = before.curve, now.curve
+    if not (old.sizes and new.sizes):
+        return new if new.sizes else old
+    both = None if old.arms is None or new.arms is None else tuple(dict.fromkeys((*old.arms, *new.arms)))
+    return CurveConfig(tuple(sorted({*old.sizes, *new.sizes})), both, max(old.seeds, new.seeds))
 
 
 def check_same_runs(folder: StudyFolder, fingerprints: Mapping[PlannedRun, str]) -> dict[RunKey, RunRecord]:
@@ -99,7 +100,7 @@ def check_same_runs(folder: StudyFolder, fingerprints: Mapping[PlannedRun, str])
     for run, fingerprint in fingerprints.items():
         key = run.key
         record = read_record(folder.run(key))
-        if record is None or record.status != "done":
+        if record is None or record.status != "done" or not _has_predictions(folder, key):
             continue
         if record.fingerprint != fingerprint:
             raise ConfigError(
@@ -108,6 +109,15 @@ def check_same_runs(folder: StudyFolder, fingerprints: Mapping[PlannedRun, str])
             )
         done[key] = record
     return done
+
+
+def _has_predictions(folder: StudyFolder, key: RunKey) -> bool:
+    """Whether what a run predicted can be read: without it the run is done again."""
+    try:
+        pq.read_metadata(folder.run(key) / PREDICTIONS)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def _differences(before: StudyConfig, now: StudyConfig) -> Iterator[tuple[str, Any, Any]]:

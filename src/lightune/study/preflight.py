@@ -13,6 +13,7 @@ from lightune.data import find_text_column, read_table
 from lightune.errors import ConfigError
 from lightune.evaluation import RANKED, check_slice_columns
 from lightune.records import Splits
+from lightune.study.labelling import text_column_of
 
 
 def preflight(config: StudyConfig, splits: Splits) -> str | None:
@@ -47,6 +48,12 @@ def check_selection(config: StudyConfig, splits: Splits) -> None:
 def check_curve(config: StudyConfig, splits: Splits) -> None:
     """Raise ConfigError for a point of the curve that has no rows, or too few for every label to be there."""
     rows, labels = len(splits.train), len(splits.label_names)
+    known = {arm_kind(arm).name: arm_kind(arm) for arm in config.arms}
+    for name in config.curve.arms or ():
+        if name not in known:
+            raise ConfigError(f"--curve-arms: arms of this study are expected ({', '.join(known)}), got {name}.")
+        if not known[name].learns:
+            raise ConfigError(f"--curve-arms: {name} learns nothing from the rows, so it has no learning curve.")
     for size in config.curve.sizes:
         if size > rows:
             raise ConfigError(f"--curve {size:,}: train has {rows:,} rows. Name sizes up to that.")
@@ -70,14 +77,20 @@ def check_files(config: StudyConfig, splits: Splits) -> None:
             if config.data.folds is not None:
                 raise ConfigError(f"--arms {arm}: predictions from a file have no folds; leave --folds out.")
             try:
-                PredictionsFile(file, splits.label_names).of(splits.test)
+                answers = PredictionsFile(file, splits.label_names)
+                said = answers.of(splits.test).argmax(axis=1)
             except NoAnswer as error:
                 raise ConfigError(f"--arms {arm}: {error}") from None
+            if answers.column == "label" and len(said) > 1 and (said == splits.test.labels).all():
+                raise ConfigError(
+                    f"--arms {arm}: the column 'label' of {file.name} holds the true label of every test row. Name the "
+                    "column of predicted labels 'prediction'."
+                )
     if config.analysis.behaviour not in (None, NONE):
         load_suite(Path(config.analysis.behaviour or ""))
     if config.analysis.label_next is not None:
-        table = read_table(config.analysis.label_next)
-        find_text_column(table, config.data.text_column if config.data.text_column in table.columns else None)
+        unlabelled = config.analysis.label_next
+        find_text_column(read_table(unlabelled), text_column_of(unlabelled, config.data.text_column))
 
 
 def check_model(config: StudyConfig, splits: Splits) -> str | None:

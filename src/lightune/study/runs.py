@@ -124,7 +124,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         reason=None,
         seeds=fitted.seeds,
         fingerprint=spec.fingerprint,
-        cost=None if fitted.facts.labels_only or cost is None else replace(cost, artifact_bytes=saved.size),
+        cost=None if cost is None else replace(cost, artifact_bytes=saved.size),
         training=fitted.facts.training,
         stock_route=saved.route,
         reload_difference=saved.difference,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lightune.errors import InputError
-from lightune.evaluation import compare, holm, positive_index, score
+from lightune.evaluation import compare, decided, holm, positive_index, score
 from lightune.records import (
     Comparison,
     Difference,
@@ -22,7 +22,6 @@ from lightune.records import (
 from lightune.report.title import title
 from lightune.study.saved import SavedStudy, read_study
 
-LEVEL = 0.05
 SHOWN = 10
 PICKED = "Each study's best arm was picked on these same rows, which flatters both."
 FOLDS = (
@@ -117,10 +116,9 @@ def _pairs(a: SavedStudy, b: SavedStudy, positive: int | None) -> tuple[SharedPa
 
 def _decided(comparison: Comparison, p_holm: float) -> SharedPair:
     """Say which is better: the interval leaves 0 out, and the test's p, corrected where it is, is below 0.05."""
-    delta = comparison.delta_accuracy
-    decides = (comparison.p_value if math.isnan(p_holm) else p_holm) < LEVEL
-    better = "A" if decides and delta.low > 0 else "B" if decides and delta.high < 0 else ""
-    return SharedPair(replace(comparison, p_holm=p_holm), better)
+    corrected = replace(comparison, p_holm=p_holm)
+    better = {1: "A", -1: "B", 0: ""}[decided(corrected)]
+    return SharedPair(corrected, better)
 
 
 def _differences(a: StudyResult, b: StudyResult) -> list[Difference]:

@@ -33,7 +33,7 @@ from lightune.whole import write_whole
 @dataclass(frozen=True)
 class Event:
     """What a study tells while it runs. kind: `data`, `start`, `progress`, `done`, `failed`, `kept`, `evaluate` (phase:
-    what is being worked out), `written`. title: what to call the run."""
+    what is being worked out), `ranked` (phase: what came of --label-next), `written`. title: what to call the run."""
 
     kind: str
     run: RunKey | None = None
@@ -87,7 +87,7 @@ def run_study(
         write_report(result, texts, folder.root)
         if config.analysis.label_next is not None:
             on_event(Event("evaluate", phase="what to label next"))
-            rank_for_labelling(folder, result, config)
+            on_event(Event("ranked", phase=rank_for_labelling(folder, result, config, config.analysis.label_next)))
     on_event(Event("written"))
     return result
 
