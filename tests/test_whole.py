@@ -17,8 +17,7 @@ def test_a_file_takes_its_place_when_all_went_well(tmp_path):
 
 def test_what_goes_wrong_leaves_the_old_file_and_nothing_else(tmp_path):
     write_whole(tmp_path / "a.txt", "old")
-    with pytest.raises(RuntimeError), whole_file(tmp_path / "a.txt") as scratch:
-        scratch.write_text("half of")
-        raise RuntimeError
+    with pytest.raises(UnicodeEncodeError), whole_file(tmp_path / "a.txt") as scratch:
+        scratch.write_text("half of \ud800", encoding="utf-8")
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -18,7 +18,8 @@ def study(finished, tmp_path):
     def make(*arms):
         (tmp_path / "arms").mkdir()
         for arm in arms:
-            shutil.copytree(finished.folder / "arms" / "lora", tmp_path / "arms" / arm)
+            kind = arm if arm == "pretrained" else "lora"
+            shutil.copytree(finished.folder / "arms" / kind, tmp_path / "arms" / arm)
         return tmp_path
 
     return make
@@ -43,6 +44,12 @@ def test_without_a_name_and_a_default_the_arms_are_listed(study, arms):
         find_artifact(study(*arms))
     assert caught.value.exit_code == 2
     assert "--arm" in str(caught.value)
+
+
+def test_what_was_not_fine_tuned_is_no_trained_arm(study):
+    folder = study("dora", "pretrained")
+    shutil.copytree(folder / "arms" / "pretrained", folder / "arms" / "probe")
+    assert find_artifact(folder).name == "dora"
 
 
 def test_a_named_arm_is_the_one_that_is_meant(study):

@@ -16,6 +16,8 @@ from lightune.errors import ConfigError, DataError
 from lightune.records import StudyResult, from_json, to_json
 from lightune.report import load_result
 from lightune.study import in_process, run_study
+from lightune.study.portion import portion
+from lightune.study.runs import failed_record, read_splits
 from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, unchanged, write_reviews
@@ -123,9 +125,6 @@ def test_a_smaller_subset_is_part_of_a_larger_one_and_seeds_draw_others(tiny_gpt
     seen = {}
 
     def executor(spec, progress):
-        from lightune.study.portion import portion
-        from lightune.study.runs import read_splits
-
         rows = portion(read_splits(Path(spec.data)), spec.config, spec.key).train
         seen[spec.key.train_size, spec.key.seed] = set(rows.row_ids)
         return in_process(spec, progress)
@@ -138,6 +137,95 @@ def test_a_smaller_subset_is_part_of_a_larger_one_and_seeds_draw_others(tiny_gpt
     assert seen[10, 1] < seen[30, 1]
     assert seen[30, 0] != seen[30, 1]
     assert [len(rows) for rows in seen.values()] == [90, 10, 10, 30, 30]
+
+
+def test_validation_shrinks_with_train_along_a_curve(tiny_gpt2, tmp_path):
+    """An arm that learns from validation too would else learn from hundreds of rows at each point."""
+    seen = {}
+
+    def executor(spec, progress):
+        seen[spec.key.train_size] = len(portion(read_splits(Path(spec.data)), spec.config, spec.key).validation)
+        return in_process(spec, progress)
+
+    config = quick_config(
+        tiny_gpt2,
+        write_reviews(tmp_path / "r", 600, 20),
+        arms=("majority",),
+        curve=CurveConfig((50, 200, 400), None, 1),
+    )
+    config = replace(config, data=replace(config.data, validation_size=100))
+    run_study(config, tmp_path / "out", executor=executor)
+    assert seen == {500: 100, 50: 20, 200: 40, 400: 80}
+
+
+def test_a_run_of_a_curve_that_fails_is_told_and_costs_nothing_else(tiny_gpt2, tmp_path):
+    def executor(spec, progress):
+        return failed_record(spec, "no luck") if spec.key.train_size == 30 else in_process(spec, progress)
+
+    config = quick_config(
+        tiny_gpt2, write_reviews(tmp_path / "r", 100, 20), arms=("majority",), curve=CurveConfig((10, 30), None, 1)
+    )
+    result = run_study(config, tmp_path / "out", executor=executor)
+    assert result.arms[0].status == "done"
+    assert result.findings.curves[0].failed == ("The run on 30 rows (seed 0) failed: no luck",)
+
+
+def test_narrower_curve_arms_of_a_later_call_drop_no_curve(tiny_gpt2, tmp_path):
+    data = write_reviews(tmp_path / "r", 100, 20)
+    first = quick_config(tiny_gpt2, data, arms=CHEAP, curve=CurveConfig((10, 20, 30), None, 1))
+    run_study(first, tmp_path / "out", executor=in_process)
+    second = replace(first, curve=CurveConfig((40,), ("tfidf",), 1))
+    result = run_study(second, tmp_path / "out", executor=in_process)
+    assert [curve.arm for curve in result.findings.curves] == list(CHEAP)
+    assert {len(curve.points) for curve in result.findings.curves} == {5}
+
+
+def test_a_run_whose_predictions_are_gone_is_done_again(tiny_gpt2, tmp_path):
+    config = quick_config(tiny_gpt2, write_reviews(tmp_path / "r", 40, 20), arms=CHEAP)
+    run_study(config, tmp_path / "out", executor=in_process)
+    (tmp_path / "out" / "runs" / "tfidf-n36-s0" / "predictions.parquet").write_bytes(b"PAR1")
+    asked = []
+
+    def executor(spec, progress):
+        asked.append(spec.key.arm)
+        return in_process(spec, progress)
+
+    run_study(config, tmp_path / "out", executor=executor)
+    assert asked == ["tfidf"]
+
+
+def test_an_arm_that_cannot_be_asked_costs_the_study_nothing(tiny_gpt2, tmp_path, monkeypatch):
+    def broken(self, texts, on_rows=None):
+        raise ValueError("no")
+
+    monkeypatch.setattr("lightune.inference.classifier.TextClassifier.probabilities", broken)
+    config = quick_config(tiny_gpt2, write_reviews(tmp_path / "r", 40, 20), arms=CHEAP)
+    result = run_study(config, tmp_path / "out", executor=in_process)
+    assert {arm.status for arm in result.arms} == {"done"}
+    assert result.findings.behaviour.left_out_arms["tfidf"] == "It could not be asked (ValueError: no)."
+
+
+def test_a_file_of_true_labels_is_not_taken_for_predictions(tiny_gpt2, tmp_path):
+    data = write_reviews(tmp_path / "r", 40, 20)
+    config = quick_config(tiny_gpt2, data, arms=("majority", f"api={data / 'test.csv'}"))
+    with pytest.raises(ConfigError, match="holds the true label of every test row"):
+        run_study(config, tmp_path / "out", executor=never)
+
+
+def test_like_rows_of_a_cross_validation_are_said_aloud(tiny_gpt2, tmp_path):
+    data = write_csv(tmp_path / "all.csv", [*make_reviews(40), *make_reviews(40)])
+    config = replace(quick_config(tiny_gpt2, data, arms=("majority",)), data=DataConfig(str(data), folds=2))
+    found = run_study(config, tmp_path / "out", executor=in_process).findings
+    assert found.overlap is None
+    assert "rows are like an earlier one" in found.left_out["near-duplicates"]
+
+
+def test_unlabelled_texts_without_an_arm_to_ask_are_left_as_they_are(tiny_gpt2, tmp_path):
+    unlabelled = write_csv(tmp_path / "new.csv", [("1", "text")], ("id", "text"))
+    data, told = write_reviews(tmp_path / "r", 40, 20), []
+    config = quick_config(tiny_gpt2, data, arms=("majority",), analysis=AnalysisConfig(label_next=str(unlabelled)))
+    run_study(config, tmp_path / "out", lambda event: told.append((event.kind, event.phase)), executor=in_process)
+    assert ("ranked", "The unlabelled texts were not ranked: no arm was saved that could be asked about them.") in told
 
 
 def test_each_row_is_tested_once_a_repeat_in_a_cross_validation(tiny_gpt2, tmp_path):
@@ -236,6 +324,11 @@ REFUSED = {
     "a suite that is not there": ({"analysis": AnalysisConfig(behaviour="nowhere.yaml")}, "nowhere.yaml"),
     "texts that are not there": ({"analysis": AnalysisConfig(label_next="nowhere.csv")}, "nowhere.csv"),
     "an arm of the curve that is none of the study": ({"curve": CurveConfig((10,), ("lora",))}, "--curve-arms"),
+    "an arm of the curve that learns nothing": (
+        {"arms": ("tfidf", "pretrained"), "curve": CurveConfig((10,), ("pretrained",))},
+        "--curve-arms: pretrained learns nothing",
+    ),
+    "arms of a curve without points": ({"curve": CurveConfig((), ("tfidf",))}, "--curve-arms: the sizes"),
 }
 
 
