@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lightune.records import Behaviour, CurvePoint, LabelIssues, Overlap
-from lightune.report.document import Figure
+from lightune.report.document import Figure, Paragraph
 from lightune.report.format import SPACE
 
 from . import studies
@@ -138,6 +138,18 @@ def test_curve_points_by_seed():
     points, laws = tables(section(WON, "curves"))
     assert row(points, "full")[1:4] == ["61.4, 63.3 %", "66.6, 68.5 %", "–"]
     assert row(laws, "lora")[1:] == ["87.0 %", "1.60", "0.40", "+1.4 −0.2 to +3.0"]
+
+
+def test_runs_of_a_curve_that_failed_are_told():
+    failed = ("The run on 50 rows (seed 1) failed: the loss became NaN",)
+    first, *others = WON.findings.curves
+    found = section(with_findings(curves=(replace(first, failed=failed), *others)), "curves")
+    assert found is not None
+    notice = found.blocks[0]
+    assert isinstance(notice, Paragraph)
+    assert (notice.text, notice.tone) == (f"tfidf: {failed[0]}.", "bad")
+    assert "failed" not in words(section(WON, "curves"))
+    assert "Validation shrinks with train" in words(found)
 
 
 def test_a_curve_without_points_is_no_section():

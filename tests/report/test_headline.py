@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lightune.records import CrossValidation, Metric, Verdict
+from lightune.records import CrossValidation, Metric, SeedComparison, Verdict
 from lightune.report.format import SPACE
 from lightune.report.headline import failure, headline
 
@@ -73,6 +73,58 @@ def test_too_small():
         "Nothing can be concluded yet, so label more test rows before you decide, or take the cheaper one: "
     )
     assert "better" not in first + second
+
+
+def over_seeds(seeds: int, seed_sd: float, row_sd: float, flipped: bool = False, **changes):
+    """A study that cannot say which of LoRA and the pre-trained model is better, over that many seeds of LoRA."""
+    between = Metric(0.02, -0.05, 0.09)
+    pair = SeedComparison("lora", "pretrained", seeds, 1, 1000, between, between, seed_sd, row_sd)
+    if flipped:
+        pair = replace(pair, a=pair.b, b=pair.a, seeds_a=pair.seeds_b, seeds_b=pair.seeds_a)
+    result = decided("too small", between, seeds=True, **changes)
+    return replace(result, seed_comparisons=(replace(pair, a="tfidf"), pair))
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_where_seeds_move_more_than_rows_there_are_too_few_seeds(flipped):
+    result = over_seeds(3, 0.03, 0.01, flipped)
+    assert headline(result).tag == "Too few seeds to say"
+    first, second = two(result)
+    assert first.startswith("With 3 seeds it cannot be told whether fine-tuning is worth it: LoRA labels 81.3 %")
+    assert second.startswith("Nothing can be concluded yet, so give --seeds 5 or more, or take the cheaper one: LoRA")
+    assert "test set is too small" not in first
+    assert "label more" not in second
+
+
+def test_of_many_seeds_twice_as_many_are_asked_for():
+    assert "give --seeds 12 or more" in two(over_seeds(6, 0.03, 0.01))[1]
+    assert two(over_seeds(1, 0.03, 0.01))[0].startswith("With one seed it cannot be told")
+
+
+@pytest.mark.parametrize(
+    ("spread", "changes"),
+    [((0.01, 0.03), {}), ((math.nan, 0.03), {}), ((0.03, 0.01), {"rows": 19}), ((0.03, 0.01), {"seeds": False})],
+)
+def test_else_there_are_too_few_rows(spread, changes):
+    result = over_seeds(3, *spread)
+    result = replace(result, verdict=replace(result.verdict, **changes))
+    assert headline(result).tag == "Too few test rows to say"
+    assert "label more test rows" in two(result)[1]
+
+
+def test_arms_that_no_option_gives_more_seeds_are_not_asked_for_them():
+    result = over_seeds(3, 0.03, 0.01)
+    result = replace(result, arms=tuple(replace(arm, training=None) for arm in result.arms))
+    assert two(result)[0].startswith("With 3 seeds it cannot be told whether any arm is better than another")
+    assert two(result)[1].startswith("Nothing can be concluded yet, so take the cheaper one: ")
+
+
+def test_runs_of_a_learning_curve_make_no_average():
+    grown = (*factory.seed_scores((0.5, 0.6, 0.7), 100), *factory.seed_scores((0.813,), 4000))
+    result = replace(
+        decided("won", Metric(0.31, 0.28, 0.34)), arms=(factory.pretrained(), replace(factory.lora(), seeds=grown))
+    )
+    assert "on average" not in two(result)[0]
 
 
 @pytest.mark.parametrize("kind", ["won", "lost", "tied", "too small"])
@@ -227,7 +279,10 @@ def test_cross_validation_is_said():
     result = studies.cross_validated()
     assert "every row was a test row in turn, in 5 parts, cut anew 3 times" in more(result)
     assert "corrected t-test p = " in two(result)[0]
+    assert "on average" in two(result)[0]
+    assert ": in the first fold full fine-tuning took 6 min" in two(result)[1]
     once = replace(result, cross_validation=CrossValidation(10, 1))
+    assert "on average" not in two(once)[0]
     assert "in 10 parts, and intervals" in more(once)
 
 

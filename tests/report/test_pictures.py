@@ -12,7 +12,7 @@ from lightune.report.pictures.cast import Cast, cast_of
 from lightune.report.pictures.confusion import cells_of, heat_map
 from lightune.report.pictures.costs import PRICES, accuracy_against_cost, front_of, points_of
 from lightune.report.pictures.curves import law, learning_curves
-from lightune.report.pictures.ladder import ladder, seed_accuracies
+from lightune.report.pictures.ladder import ladder
 from lightune.report.pictures.panels import log_scale
 from lightune.report.pictures.reliability import reliability
 from lightune.report.pictures.slices import forest
@@ -54,6 +54,12 @@ def test_the_ladder_has_a_ring_for_every_seed():
     assert ladder((arm,), CAST, "x", HALF).count("<use") - one == 5
 
 
+def test_the_ladder_without_rings_leaves_no_room_for_them():
+    alone = ladder((replace(factory.lora(), seeds=()),), CAST, "x", HALF)
+    arm = replace(factory.lora(), seeds=factory.seed_scores((0.2, 0.9), 10))
+    assert ladder((arm,), CAST, "x", HALF, rings=False) == alone
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_the_ladder_never_shows_less_than_none_or_more_than_all(value):
     arm = replace(factory.lora(), metrics={"accuracy": Metric(value, 0.0, 1.0)}, seeds=())
@@ -65,11 +71,6 @@ def test_the_ladder_never_shows_less_than_none_or_more_than_all(value):
 def test_the_ladder_of_an_interval_that_is_a_point_or_not_defined():
     for metric in (Metric(0.5, 0.5, 0.5), Metric(0.5, math.nan, math.nan)):
         assert "<svg" in ladder((replace(factory.lora(), metrics={"accuracy": metric}),), CAST, "x", HALF)
-
-
-def test_seed_accuracies_are_of_the_final_runs():
-    seeds = factory.seed_scores((0.6,), 100) + factory.seed_scores((0.8, math.nan), 1000)
-    assert seed_accuracies(replace(factory.lora(), seeds=seeds)) == [0.8]
 
 
 def test_the_verdicts_two_arms_stand_out():

@@ -11,10 +11,9 @@ from lightune.records import Metric
 from lightune.report.document import Figure, Group, Table
 from lightune.report.first_screen import first_figures
 from lightune.report.sections import sections
-from lightune.report.sections.comparisons import LOSS, TIE, WIN, outcome
 
 from . import factory, studies
-from .blocks import every, row, section, tables, words
+from .blocks import every, quotes, row, section, tables, words
 
 WON = studies.whole("won")
 
@@ -63,19 +62,16 @@ def test_an_arm_that_gives_labels_only_is_said_to():
 @pytest.mark.parametrize(
     ("delta", "p", "holm", "expected"),
     [
-        (Metric(0.1, 0.05, 0.15), 0.01, math.nan, WIN),
-        (Metric(0.1, 0.05, 0.15), 0.01, 0.04, WIN),
-        (Metric(0.1, 0.05, 0.15), 0.01, 0.06, TIE),
-        (Metric(-0.1, -0.15, -0.05), 0.01, 0.01, LOSS),
-        (Metric(0.1, 0.0, 0.2), 0.04, math.nan, TIE),
-        (Metric(0.1, 0.01, 0.2), 0.06, math.nan, TIE),
-        (Metric(0.1, 0.01, 0.2), math.nan, math.nan, TIE),
-        (Metric(math.nan, math.nan, math.nan), 0.01, 0.01, TIE),
+        (Metric(0.1, 0.05, 0.15), 0.01, math.nan, "lora is better"),
+        (Metric(0.1, 0.05, 0.15), 0.01, 0.06, "cannot be told apart"),
+        (Metric(-0.1, -0.15, -0.05), 0.01, 0.01, "pretrained is better"),
+        (Metric(0.1, 0.0, 0.2), 0.04, math.nan, "cannot be told apart"),
     ],
 )
-def test_outcome_goes_by_the_corrected_p(delta, p, holm, expected):
+def test_the_verdict_on_a_pair_goes_by_the_corrected_p(delta, p, holm, expected):
     comparison = replace(factory.comparison(), delta_accuracy=delta, p_value=p, p_holm=holm)
-    assert outcome(comparison) == expected
+    (table,) = tables(section(factory.study(comparisons=(comparison,)), "comparisons"))
+    assert row(table, "lora against pretrained")[3] == expected
 
 
 def test_comparisons_show_all_three_ps_and_the_detectable_gap():
@@ -118,6 +114,41 @@ def test_cross_validation_has_its_own_test():
     assert "corrected resampled t-test" in words(section(result, "comparisons"))
     assert "McNemar" not in words(section(result, "comparisons"))
     assert "McNemar's exact test" in words(section(WON, "comparisons"))
+    assert "they speak of other rows and of other trainings" in words(section(result, "comparisons"))
+    assert "One run of each arm" not in words(section(result, "comparisons"))
+    columns = tables(section(result, "comparisons"))[0].columns
+    assert [column.title for column in columns][4:7] == ["p after Holm", "p", "Detectable gap"]
+    assert [column.why for column in columns][-4:] == ["of the first repeat"] * 4
+    for table in tables(section(result, "comparisons")):
+        assert {len(cells) for cells in table.rows} == {len(table.columns)}
+
+
+def test_the_ladder_of_a_cross_validation_says_whence_its_intervals_are():
+    said = words(section(studies.cross_validated(), "ladder"))
+    assert "corrected resampled t over the folds" in said
+    assert "mean over the repeats" in said
+    assert "Wilson" not in said
+    assert "too narrow" not in said
+    ladder = first_figures(studies.cross_validated())[0]
+    assert "rings" not in ladder.caption
+    bare = tuple(replace(arm, seeds=()) for arm in studies.cross_validated().arms)
+    assert ladder.wide == first_figures(replace(studies.cross_validated(), arms=bare))[0].wide
+
+
+@pytest.mark.parametrize(("seeds", "few"), [(1, False), (2, True), (4, True), (5, False)])
+def test_of_few_seeds_the_ladder_says_that_the_interval_is_too_narrow(seeds, few):
+    said = words(section(studies.whole("won", seeds=seeds), "ladder"))
+    assert ("the intervals of lora, full are a little too narrow here" in said) is few
+    assert ("The differences over all seeds below have the fuller ones." in said) is few
+
+
+def test_an_arm_that_gives_labels_only_has_no_share_of_the_true_label():
+    result = studies.with_answers()
+    pair = factory.comparison(0.05, 0.02, 0.001, a="api", b="pretrained")
+    found = section(replace(result, comparisons=(pair,)), "comparisons")
+    answers = [answer for block in quotes(found) for quote in block.quotes for answer in quote.answers]
+    assert {answer.note for answer in answers if answer.arm == "api"} == {"label only"}
+    assert all("on the true label" in answer.note for answer in answers if answer.arm == "pretrained")
 
 
 # --------------------------------------------------------------------------------------------- seeds, calibration
@@ -133,6 +164,24 @@ def test_seeds_have_mean_spread_and_every_run():
     assert row(pairs, "full against tfidf")[1:6] == [
         *("+4.1 +2.1 to +6.1", "+4.7 +2.7 to +6.7", "2 and 1", "0.6", "1.1"),
     ]
+
+
+def test_folds_are_not_called_seeds():
+    result = studies.cross_validated()
+    runs = tuple(replace(run, seed=100 + at) for at, run in enumerate(factory.seed_scores((0.8,) * 15, 320)))
+    arms = tuple(replace(arm, seeds=runs) for arm in result.arms)
+    found = section(
+        replace(result, arms=arms, seed_comparisons=(), config={**result.config, "seed": 100}),
+        "seeds",
+    )
+    assert found is not None
+    assert found.title == "Folds"
+    assert "seed" not in words(found)
+    spread, first, *_ = tables(found)
+    assert spread.caption == "Accuracy over folds"
+    assert first.caption == "majority over 15 folds"
+    assert [cells[0].text for cells in first.rows][4:6] == ["repeat 1, fold 5", "repeat 2, fold 1"]
+    assert [cells[0].text for cells in first.rows][-3:] == ["all folds", "lowest", "highest"]
 
 
 def test_runs_of_a_learning_curve_are_no_seeds():
@@ -158,6 +207,38 @@ def test_an_arm_without_a_temperature():
     result = replace(WON, arms=tuple(replace(arm, calibration=bare) for arm in WON.arms))
     (table,) = tables(section(result, "calibration"))
     assert row(table, "lora")[4:] == ["–"] * 4
+
+
+def test_the_calibration_of_a_cross_validation_has_no_temperature():
+    found = section(studies.cross_validated(), "calibration")
+    (table,) = tables(found)
+    assert [column.title for column in table.columns] == ["Arm", "ECE", "Brier", "NLL"]
+    assert {len(cells) for cells in table.rows} == {4}
+    assert "first repeat, all its folds together" in words(found)
+    assert "kept with the artefact" not in words(found)
+    assert "kept with the artefact" in words(section(WON, "calibration"))
+
+
+@pytest.mark.parametrize("anchor", ["slices", "alone", "labels", "confusion"])
+def test_where_arms_are_right_and_wrong_is_told_of_the_first_repeat(anchor):
+    assert "first repeat" in words(section(studies.cross_validated(), anchor))
+    assert "first seed" in words(section(WON, anchor))
+
+
+@pytest.mark.parametrize("anchor", ["cost", "training", "behaviour"])
+def test_what_one_run_shows_is_told_of_the_first_fold(anchor):
+    assert "first fold" in words(section(studies.cross_validated(), anchor))
+    assert "first seed" in words(section(WON, anchor))
+
+
+def test_repeated_texts_of_a_cross_validation_are_not_said_to_be_in_train():
+    facts, *_ = found = tables(section(studies.cross_validated(), "data"))
+    name = "Rows that repeat an earlier text; the two may stand in train and test of a fold"
+    assert row(facts, name)[1] == "3"
+    assert "is in train or validation" not in " ".join(cells[0].text for cells in facts.rows)
+    assert found[-1].caption.endswith("cut, in the first fold")
+    assert row(found[-1], "lora")[1] == "31"
+    assert row(tables(section(WON, "data"))[-1], "lora")[1] == "31 3.1 %"
 
 
 def test_six_labels_get_tables_and_many_a_picture_of_each_arm():

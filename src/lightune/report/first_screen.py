@@ -17,13 +17,14 @@ def first_figures(result: StudyResult) -> tuple[Figure, ...]:
     priced = [arm for arm in arms if arm.cost is not None]
     unpriced = [short(arm.name) for arm in arms if arm.cost is None]
     unknown = f" Not measured: {', '.join(unpriced)}." if unpriced else ""
-    cast, figures = cast_of(result), []
+    cast, figures, folds = cast_of(result), [], result.cross_validation is not None
+    rings = "; rings: the seeds, where there are several"
     if arms:
         figures.append(
             Figure(
                 "ladder",
-                "Accuracy on the test rows. Line: its 95 % interval; rings: the seeds, where there are several.",
-                lambda name, width: ladder(arms, cast, name, width),
+                f"Accuracy on the test rows. Line: its 95 % interval{'' if folds else rings}.",
+                lambda name, width: ladder(arms, cast, name, width, rings=not folds),
                 HALF,
             )
         )
@@ -32,7 +33,8 @@ def first_figures(result: StudyResult) -> tuple[Figure, ...]:
             Figure(
                 "costs",
                 "Accuracy against cost. On the line, the Pareto front, are the arms that none other beats in both. "
-                f"Time: training, and labelling the test rows. Costs on logarithmic scales.{unknown}",
+                f"Time: training, and labelling the test rows{', in the first fold' if folds else ''}. "
+                f"Costs on logarithmic scales.{unknown}",
                 lambda name, width: accuracy_against_cost(priced, result.frontiers, cast, name, width),
                 HALF,
             )

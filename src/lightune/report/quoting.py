@@ -9,6 +9,8 @@ from lightune.report.escape import excerpt, short
 
 # Quotes that stand open on the page; the rest is folded away.
 OPEN = 3
+# Beside the answer of an arm that gives no probabilities: the 1 and 0 that stand for them are not its own.
+LABEL_ONLY = "label only"
 WITHOUT_TEXTS = Paragraph("This study was kept without its texts (--no-texts): rows go by their row id.")
 
 

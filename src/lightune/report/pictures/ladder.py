@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-from lightune.records import ArmResult, SeedScores
+from lightune.records import ArmResult
 from lightune.report import format as show
 from lightune.report.document import HALF
 from lightune.report.escape import short
 from lightune.report.pictures.cast import Cast
 from lightune.report.pictures.panels import each_span, panel, percent_axis, words
+from lightune.report.runs import seed_accuracies
 from lightune.report.svg import INK, canvas, house_style, inline
 from lightune.report.vocabulary import interval
 
@@ -21,15 +21,16 @@ _ROW, _FOOT, _EDGE = 46, 30, 12
 
 
 @house_style()
-def ladder(arms: Sequence[ArmResult], cast: Cast, name: str, width: int) -> Markup:
+def ladder(arms: Sequence[ArmResult], cast: Cast, name: str, width: int, rings: bool = True) -> Markup:
     """Accuracy of the arms, a row each: a dot, its interval as a line, each seed as a small ring.
 
-    arms: done, with a defined accuracy; at least one. They stand from top to bottom in the order given.
+    arms: done, with a defined accuracy; at least one. They stand from top to bottom in the order given. rings: whether
+    to draw the runs; those of a cross-validation have different test rows and are no seeds.
     """
     height = _ROW * len(arms) + _FOOT
     figure = canvas(width, height)
     axes = panel(figure, _EDGE, 0, width - 2 * _EDGE, height - _FOOT)
-    low, high = _span(arms)
+    low, high = _span(arms, rings)
     percent_axis(axes, "x", low, high)
     axes.set_ylim(len(arms), 0)
     axes.set_yticks([])
@@ -38,11 +39,9 @@ def ladder(arms: Sequence[ArmResult], cast: Cast, name: str, width: int) -> Mark
         accuracy, colour, y = arm.metrics["accuracy"], cast.colour(arm.name), row + 0.68
         if show.defined(accuracy.low) and show.defined(accuracy.high):
             axes.plot([accuracy.low, accuracy.high], [y, y], color=colour, linewidth=3, alpha=0.55)
-        rings = seed_accuracies(arm)
-        if len(rings) > 1:
-            axes.plot(
-                rings, [y] * len(rings), "o", ms=6, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1
-            )
+        runs = seed_accuracies(arm) if rings else []
+        if len(runs) > 1:
+            axes.plot(runs, [y] * len(runs), "o", ms=6, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1)
         axes.plot([accuracy.value], [y], cast.marker(arm.name), ms=10, color=colour, markeredgewidth=0)
         said = f"{show.percent(accuracy.value)} ({interval(accuracy, show.bare_percent)})"
         words(axes, low, row + 0.3, short(arm.name, 20 if width < HALF else 38), weight="bold")
@@ -53,24 +52,12 @@ def ladder(arms: Sequence[ArmResult], cast: Cast, name: str, width: int) -> Mark
     return inline(figure, name, alternative)
 
 
-def final_runs(arm: ArmResult) -> list[SeedScores]:
-    """The arm's runs on the most training rows: all but those of a learning curve."""
-    largest = max((run.train_size for run in arm.seeds), default=0)
-    return [run for run in arm.seeds if run.train_size == largest]
-
-
-def seed_accuracies(arm: ArmResult) -> list[float]:
-    """The accuracy of each of the arm's final runs, where it is defined."""
-    values = [run.metrics.get("accuracy", math.nan) for run in final_runs(arm)]
-    return [value for value in values if show.defined(value)]
-
-
-def _span(arms: Sequence[ArmResult]) -> tuple[float, float]:
+def _span(arms: Sequence[ArmResult], rings: bool) -> tuple[float, float]:
     """The accuracies to show, with some air on both sides."""
     metrics = [arm.metrics["accuracy"] for arm in arms]
     return each_span(
         [end for metric in metrics for end in (metric.value, metric.low, metric.high)]
-        + [value for arm in arms for value in seed_accuracies(arm)]
+        + [value for arm in arms for value in (seed_accuracies(arm) if rings else ())]
     )
 
 

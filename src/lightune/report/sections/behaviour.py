@@ -9,6 +9,7 @@ from lightune.report import format as show
 from lightune.report.document import Answer, Block, Bullets, Cell, Column, Group, Paragraph, Quote, Section, Table
 from lightune.report.escape import capital, excerpt, sentence, short
 from lightune.report.quoting import open_and_folded
+from lightune.report.runs import first_run
 from lightune.report.vocabulary import arm_column, interval
 
 _MOST_QUOTES = 300
@@ -39,8 +40,9 @@ def behaviour_section(result: StudyResult) -> Section | None:
         title="Behaviour checks",
         read="How many cases of each test fail: the stronger the colour, the more. An arm that guesses fails "
         "many easy cases, one that always says the same passes every test of invariance: read the kinds together.",
-        computed=f"Suite {short(behaviour.suite)}, in the manner of CheckList (Ribeiro and others 2020); the first "
-        "seed, 95 % Wilson intervals. The cases come from templates: they probe, they are no sample of your texts.",
+        computed=f"Suite {short(behaviour.suite)}, in the manner of CheckList (Ribeiro and others 2020); the "
+        f"{first_run(result)}, 95 % Wilson intervals. The cases come from templates: they probe, they are no sample of "
+        "your texts.",
         blocks=tuple(blocks),
     )
 

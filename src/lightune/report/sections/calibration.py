@@ -8,7 +8,14 @@ from lightune.report.document import Block, Cell, Column, Figure, Paragraph, Sec
 from lightune.report.escape import short
 from lightune.report.pictures.cast import cast_of
 from lightune.report.pictures.reliability import reliability
+from lightune.report.runs import first_answers
 from lightune.report.vocabulary import LABELS_ONLY, arm_cell, cell_with_interval
+
+_SCALED = (Column("Temperature"), Column("ECE with it"), Column("Brier with it"), Column("NLL with it"))
+_TOO_SURE = (
+    " A temperature above 1 says that the arm is too sure; dividing its logits by it mends that and changes no label."
+)
+_FITTED = "The temperature was fitted on validation and is kept with the artefact."
 
 
 def calibration_section(result: StudyResult) -> Section | None:
@@ -28,7 +35,8 @@ def calibration_section(result: StudyResult) -> Section | None:
                 lambda name, width: reliability(drawn, cast, name, width),
             )
         )
-    blocks.append(_table(arms))
+    folds = result.cross_validation is not None
+    blocks.append(_table(arms, folds))
     without = [arm for arm in result.arms if arm.labels_only]
     if without:
         names = ", ".join(short(arm.name) for arm in without)
@@ -37,38 +45,41 @@ def calibration_section(result: StudyResult) -> Section | None:
         anchor="calibration",
         title="Calibration",
         read="ECE is how far off the stated confidence is on average: 5 % means that of answers given with 90 % about "
-        "85 or 95 % are right. A temperature above 1 says that the arm is too sure; dividing its logits by it mends "
-        "that and changes no label.",
-        computed="On the test rows of the first seed. ECE over bins of like confidence (Guo and others 2017), Brier "
-        "score summed over labels (0 to 2), NLL in nats, 95 % bootstrap intervals. The temperature was fitted on "
-        "validation and is kept with the artefact.",
+        f"85 or 95 % are right.{'' if folds else _TOO_SURE}",
+        computed=f"On the test rows, answers of the {first_answers(result)}. ECE over bins of like confidence (Guo and "
+        "others 2017), Brier score summed over labels (0 to 2), NLL in nats, 95 % bootstrap intervals over rows. "
+        + ("No temperature: each fold has one of its own." if folds else _FITTED),
         blocks=tuple(blocks),
     )
 
 
-def _table(arms: list[tuple[ArmResult, Calibration]]) -> Table:
+def _table(arms: list[tuple[ArmResult, Calibration]], folds: bool) -> Table:
+    """folds: of a cross-validation, which has no temperature to show."""
     columns = (
         Column("Arm", numeric=False),
         Column("ECE", why="expected calibration error, lower is better"),
         Column("Brier", why="mean squared distance from the truth, lower is better"),
         Column("NLL", why="mean negative log-likelihood, lower is better"),
-        Column("Temperature"),
-        Column("ECE with it"),
-        Column("Brier with it"),
-        Column("NLL with it"),
+        *(() if folds else _SCALED),
     )
+    caption = "Calibration, as it is" if folds else "Calibration, as it is and with the temperature"
     return Table(
-        "Calibration, as it is and with the temperature", columns, tuple(_row(arm, found) for arm, found in arms)
+        caption, columns, tuple((*_row(arm, found), *(() if folds else _scaled(found))) for arm, found in arms)
     )
 
 
 def _row(arm: ArmResult, found: Calibration) -> tuple[Cell, ...]:
-    scaled = found.scaled
     return (
         arm_cell(arm.name),
         cell_with_interval(found.ece, show.percent, show.bare_percent),
         cell_with_interval(found.brier, show.decimal, show.decimal),
         cell_with_interval(found.nll, show.decimal, show.decimal),
+    )
+
+
+def _scaled(found: Calibration) -> tuple[Cell, ...]:
+    scaled = found.scaled
+    return (
         Cell(show.decimal(found.temperature, 2), why="" if show.defined(found.temperature) else "none was fitted"),
         Cell(show.percent(scaled.get("ece"))),
         Cell(show.decimal(scaled.get("brier"))),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from lightune.evaluation import decided
 from lightune.records import Comparison, StudyResult, TellingRow
 from lightune.report import format as show
 from lightune.report.document import Answer, Block, Cell, Column, Group, Paragraph, Quote, Section, Table
 from lightune.report.escape import short
-from lightune.report.quoting import WITHOUT_TEXTS, open_and_folded, quote
+from lightune.report.quoting import LABEL_ONLY, WITHOUT_TEXTS, open_and_folded, quote
 from lightune.report.vocabulary import points_cell, power_sentence, rows_in_words
 
-LEVEL = 0.05
-WIN, LOSS, TIE = "win", "loss", "tie"
 # All telling rows of a report together: what keeps it far below 3 MB with however many arms.
 _MOST_QUOTES = 400
+_MCNEMAR = (
+    Column("Exact p", why="of this pair alone"),
+    Column("Mid-p", why="less cautious than the exact one, of this pair alone"),
+)
 # Tables of more rows than this show the pairs of the verdict's two arms first and fold the others away.
 _MOST_OPEN = 12
 
@@ -41,76 +44,66 @@ def comparisons_section(result: StudyResult, texts: Mapping[str, str]) -> Sectio
     )
 
 
-def outcome(comparison: Comparison) -> str:
-    """Whether `a` is better (win), worse (loss) or cannot be told from `b` on this test set (tie).
-
-    A difference counts only when its interval leaves 0 out and p, after Holm's correction where it was made, is below
-    0.05: on a handful of rows a bootstrap interval can shrink to a point, and the test is what notices.
-    """
-    delta = comparison.delta_accuracy
-    p = comparison.p_holm if show.defined(comparison.p_holm) else comparison.p_value
-    if not p < LEVEL:
-        return TIE
-    if delta.low > 0:
-        return WIN
-    return LOSS if delta.high < 0 else TIE
-
-
 def _computed(result: StudyResult) -> str:
-    test = (
-        "Differences and p: the corrected resampled t-test over the folds (Nadeau and Bengio 2003), 95 % intervals. "
-        if result.cross_validation is not None
-        else "Differences: paired bootstrap over the test rows, 95 %. p: McNemar's exact test, two-sided, on the rows "
-        "that only one of the two has right; the mid-p beside it is less cautious (Fagerland and others 2013). "
+    if result.cross_validation is not None:
+        return (
+            "Differences and p: the corrected resampled t-test over the folds (Nadeau and Bengio 2003), 95 % "
+            "intervals; they speak of other rows and of other trainings. Holm: p corrected for all pairs. Rows that "
+            "one or both have right, and the telling rows, are of the first repeat."
+        )
+    return (
+        "Differences: paired bootstrap over the test rows, 95 %. p: McNemar's exact test, two-sided, on the rows that "
+        "only one of the two has right; the mid-p beside it is less cautious (Fagerland and others 2013). Holm: p "
+        "corrected for all pairs of the same seed. One run of each arm: other trainings may differ."
     )
-    return f"{test}Holm: p corrected for all pairs of the same seed. One run of each arm: other trainings may differ."
 
 
 def _tables(result: StudyResult, first: int) -> list[Block]:
     """The pairs of the first seed, those that the verdict is about open; the other seeds folded away."""
     pairs = [each for each in result.comparisons if each.seed == first]
     others = [each for each in result.comparisons if each.seed != first]
-    subject = result.verdict.subject
+    subject, folds = result.verdict.subject, result.cross_validation is not None
     rows = rows_in_words(max(each.rows for each in result.comparisons))
     told = f"Differences on {rows}, first minus second, in percentage points with 95 % intervals"
     if len(pairs) > _MOST_OPEN and any(subject in (each.a, each.b) for each in pairs):
         telling = [each for each in pairs if subject in (each.a, each.b)]
         rest = [each for each in pairs if subject not in (each.a, each.b)]
-        blocks: list[Block] = [_table(telling, told)]
-        blocks.append(Group(f"The other {len(rest)} pairs", (_table(rest, told),), folded=True))
+        blocks: list[Block] = [_table(telling, told, folds)]
+        blocks.append(Group(f"The other {len(rest)} pairs", (_table(rest, told, folds),), folded=True))
     else:
-        blocks = [_table(pairs, told)]
+        blocks = [_table(pairs, told, folds)]
     if others:
-        blocks.append(Group("The same pairs with other seeds", (_table(others, told, True),), folded=True))
+        table = _table(others, told, folds, seeds=True)
+        blocks.append(Group("The same pairs with other seeds", (table,), folded=True))
     return blocks
 
 
-def _table(comparisons: Sequence[Comparison], caption: str, seeds: bool = False) -> Table:
+def _table(comparisons: Sequence[Comparison], caption: str, folds: bool, seeds: bool = False) -> Table:
+    """folds: whether the study is a cross-validation, which has another test."""
+    these, when = ("folds", "of the first repeat") if folds else ("rows", "")
+    ps = (Column("p", why="corrected resampled t-test, of this pair alone"),) if folds else _MCNEMAR
     columns = (
         Column("First against second", numeric=False),
         Column("Accuracy", why="first minus second, in percentage points"),
         Column("F1", why="first minus second, in percentage points"),
         Column("Verdict", numeric=False),
         Column("p after Holm", why="corrected for all pairs; below 0.05 is a real difference"),
-        Column("Exact p", why="of this pair alone"),
-        Column("Mid-p", why="less cautious than the exact one, of this pair alone"),
-        Column("Detectable gap", why="the smallest difference that these rows find at 80 % power, in points"),
-        Column("Only first right"),
-        Column("Only second right"),
-        Column("Both right"),
-        Column("Both wrong"),
+        *ps,
+        Column("Detectable gap", why=f"the smallest difference that these {these} find at 80 % power, in points"),
+        *(Column(title, why=when) for title in ("Only first right", "Only second right", "Both right", "Both wrong")),
         *((Column("Seed"),) if seeds else ()),
     )
-    return Table(caption, columns, tuple(_row(each, seeds) for each in comparisons))
+    return Table(caption, columns, tuple(_row(each, folds, seeds) for each in comparisons))
 
 
-def _row(each: Comparison, seeds: bool) -> tuple[Cell, ...]:
+def _row(each: Comparison, folds: bool, seeds: bool) -> tuple[Cell, ...]:
+    ps = (each.p_holm, each.p_value) if folds else (each.p_holm, each.p_value, each.p_mid)
     return (
         Cell(f"{short(each.a)} against {short(each.b)}"),
         points_cell(each.delta_accuracy),
         points_cell(each.delta_f1),
         Cell(_verdict(each)),
-        *(Cell(show.p_value(p)) for p in (each.p_holm, each.p_value, each.p_mid)),
+        *(Cell(show.p_value(p)) for p in ps),
         Cell(show.bare_percent(each.detectable)),
         *(Cell(show.count(n)) for n in (each.wins, each.losses, each.both_right, each.both_wrong)),
         *((Cell(str(each.seed)),) if seeds else ()),
@@ -118,12 +111,10 @@ def _row(each: Comparison, seeds: bool) -> tuple[Cell, ...]:
 
 
 def _verdict(comparison: Comparison) -> str:
-    verdict = outcome(comparison)
-    if verdict == WIN:
-        return f"{short(comparison.a)} is better"
-    if verdict == LOSS:
-        return f"{short(comparison.b)} is better"
-    return "cannot be told apart"
+    better = decided(comparison)
+    if not better:
+        return "cannot be told apart"
+    return f"{short(comparison.a if better > 0 else comparison.b)} is better"
 
 
 def _power(result: StudyResult) -> list[Block]:
@@ -131,21 +122,28 @@ def _power(result: StudyResult) -> list[Block]:
     if not gaps:
         return []
     rows = max(each.rows for each in result.comparisons)
-    return [Paragraph(f"{power_sentence(rows, gaps)} The more rows two arms disagree on, the wider it must be.")]
+    wider = "The more rows two arms disagree on, the wider it must be."
+    if result.cross_validation is not None:
+        wider = "The more a difference varies from fold to fold, the wider it must be."
+    return [Paragraph(f"{power_sentence(rows, gaps)} {wider}")]
 
 
 def _telling(result: StudyResult, pairs: Sequence[Comparison], texts: Mapping[str, str], each_way: int) -> list[Block]:
     """The telling rows of the verdict's pair, or of the first one; those of the others folded away."""
     about = {result.verdict.subject, result.verdict.rival}
+    bare = {arm.name for arm in result.arms if arm.labels_only}
     first = next((each for each in pairs if {each.a, each.b} == about), pairs[0] if pairs else None)
-    others = tuple(_rows(each, texts, each_way, True) for each in pairs if each is not first)
-    blocks: list[Block] = [_rows(first, texts, each_way, False)] if first is not None else []
+    others = tuple(_rows(each, texts, each_way, bare, True) for each in pairs if each is not first)
+    blocks: list[Block] = [_rows(first, texts, each_way, bare, False)] if first is not None else []
     if others:
         blocks.append(Group(f"Telling rows of the other {len(others)} pairs", others, folded=True))
     return blocks
 
 
-def _rows(comparison: Comparison, texts: Mapping[str, str], each_way: int, folded: bool) -> Group:
+def _rows(
+    comparison: Comparison, texts: Mapping[str, str], each_way: int, bare: Collection[str], folded: bool
+) -> Group:
+    """bare: names of arms that give labels without probabilities."""
     blocks: list[Block] = []
     for arm, rows, total in (
         (comparison.a, comparison.won, comparison.wins),
@@ -153,14 +151,14 @@ def _rows(comparison: Comparison, texts: Mapping[str, str], each_way: int, folde
     ):
         shown = rows[:each_way]
         told = f": {len(shown)} of {show.count(total)}, widest gap first" if shown else ": none"
-        quotes = tuple(_quote(comparison, row, texts) for row in shown)
+        quotes = tuple(_quote(comparison, row, texts, bare) for row in shown)
         blocks.append(Group(f"Only {short(arm)} is right{told}", open_and_folded(quotes), level=4))
     return Group(f"Telling rows: {short(comparison.a)} against {short(comparison.b)}", tuple(blocks), folded=folded)
 
 
-def _quote(comparison: Comparison, row: TellingRow, texts: Mapping[str, str]) -> Quote:
+def _quote(comparison: Comparison, row: TellingRow, texts: Mapping[str, str], bare: Collection[str]) -> Quote:
     answers = tuple(
-        Answer(short(arm), short(label), _sure(probability), label == row.label)
+        Answer(short(arm), short(label), LABEL_ONLY if arm in bare else _sure(probability), label == row.label)
         for arm, label, probability in (
             (comparison.a, row.predicted_a, row.probability_a),
             (comparison.b, row.predicted_b, row.probability_b),
@@ -170,5 +168,5 @@ def _quote(comparison: Comparison, row: TellingRow, texts: Mapping[str, str]) ->
 
 
 def _sure(probability: float) -> str:
-    """What an arm gave the true label; nothing of one that gives labels only."""
+    """What an arm gave the true label; nothing where it is not known."""
     return f"{show.percent(probability)} on the true label" if show.defined(probability) else ""

@@ -11,6 +11,7 @@ from lightune.report import format as show
 from lightune.report.document import Block, Cell, Column, Figure, Group, Paragraph, Section, Table
 from lightune.report.escape import short
 from lightune.report.pictures.confusion import MOST_LABELS, heat_map
+from lightune.report.runs import first_answers
 
 MATRIX_LIMIT = 10
 _TOP = 15
@@ -36,7 +37,7 @@ def confusion_section(result: StudyResult) -> Section | None:
         read="A row is a true label and sums to its test rows; the share is of that row. "
         "The diagonal is right, all else is a confusion."
         + ("" if small else " A strong upright line is a label that is given too often."),
-        computed="Counts on the test rows, first seed.",
+        computed=f"Counts on the test rows, {first_answers(result)}.",
         blocks=tuple(blocks),
     )
 

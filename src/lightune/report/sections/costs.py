@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightune.records import ArmResult, Cost, StudyResult
 from lightune.report import format as show
 from lightune.report.document import Cell, Column, Section, Table
+from lightune.report.runs import first_run
 from lightune.report.vocabulary import arm_cell
 
 
@@ -33,7 +34,7 @@ def costs_section(result: StudyResult) -> Section | None:
         title="Cost",
         read="What the accuracy was bought with. Compare times only on the same machine with nothing else running.",
         computed="Each run worked in a process of its own, so peak memory is its own, libraries included. "
-        "Of several seeds, the first.",
+        f"Of several runs of an arm, the {first_run(result)}'s.",
         blocks=(Table("Cost of each arm", columns, tuple(_row(arm, cost, device) for arm, cost in priced)),),
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from lightune.records import Curve, StudyResult
 from lightune.report import format as show
-from lightune.report.document import Block, Bullets, Cell, Column, Figure, Section, Table
-from lightune.report.escape import capital, sentence
+from lightune.report.document import Block, Bullets, Cell, Column, Figure, Paragraph, Section, Table
+from lightune.report.escape import capital, sentence, short
 from lightune.report.pictures.cast import cast_of
 from lightune.report.pictures.curves import learning_curves
 from lightune.report.vocabulary import arm_cell, arm_words, interval
@@ -23,6 +23,7 @@ def curves_section(result: StudyResult) -> Section | None:
         return None
     cast = cast_of(result)
     blocks: list[Block] = [
+        *(Paragraph(f"{short(curve.arm)}: {sentence(each, 2000)}", "bad") for curve in curves for each in curve.failed),
         Bullets(tuple(_told(curve) for curve in curves)),
         Figure(
             "learning",
@@ -38,7 +39,8 @@ def curves_section(result: StudyResult) -> Section | None:
         title="Is more data worth it?",
         read="A curve that still climbs at its end says that more labels would help. What it says of twice the rows "
         "is a forecast: it holds if the new rows are like the old ones.",
-        computed="Growing stratified subsets of train, each within the next; accuracy = ceiling − gap × rows to the "
+        computed="Growing stratified subsets of train, each within the next. Validation shrinks with train, at about "
+        "the same share, so that every arm's labels cost alike. Accuracy = ceiling − gap × rows to the "
         "power of −rate, by least squares; 95 % bootstrap interval.",
         blocks=tuple(blocks),
     )

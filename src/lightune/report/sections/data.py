@@ -9,12 +9,23 @@ from lightune.report.escape import short
 from lightune.report.vocabulary import arm_cell
 
 _MOST_LABELS = 200
+# Without folds, and with them.
+_OVERLAP = (
+    "Test rows whose text is in train or validation",
+    "Rows that repeat an earlier text; the two may stand in train and test of a fold",
+)
+_FLATTERING = (
+    "Test rows whose text also stands in train flatter every trained arm.",
+    "Every row is a test row of one fold and a training row of the others, so train and test are the same rows here. "
+    "A text that stands there twice may be in train and test of a fold and then flatters every trained arm.",
+)
 
 
 def data_section(result: StudyResult) -> Section:
     """Source, splits, labels, repeats, what was cut, and notes."""
     facts = result.data
-    blocks: list[Block] = [_facts(facts), _splits(facts), _labels(facts)]
+    folds = result.cross_validation is not None
+    blocks: list[Block] = [_facts(facts, folds), _splits(facts), _labels(facts)]
     if len(facts.label_names) > _MOST_LABELS:
         blocks.append(Paragraph(f"The first {_MOST_LABELS} of {len(facts.label_names):,} labels are shown."))
     if any(arm.cut_rows for arm in result.arms):
@@ -24,13 +35,13 @@ def data_section(result: StudyResult) -> Section:
     return Section(
         anchor="data",
         title="Data",
-        read="Test rows whose text also stands in train flatter every trained arm. A cut text was read in part only.",
+        read=f"{_FLATTERING[folds]} A cut text was read in part only.",
         computed="Counted on the rows that this study used; two texts are the same when every character is.",
         blocks=tuple(blocks),
     )
 
 
-def _facts(facts: DataFacts) -> Table:
+def _facts(facts: DataFacts, folds: bool) -> Table:
     positive = "none, metrics are macro means" if facts.positive_label is None else short(facts.positive_label)
     pairs = (
         ("Source", short(facts.source, 300)),
@@ -38,7 +49,7 @@ def _facts(facts: DataFacts) -> Table:
         ("Label column", short(facts.label_column)),
         ("Labels", show.count(len(facts.label_names))),
         ("Positive label", positive),
-        ("Test rows whose text is in train or validation", show.count(facts.train_test_overlap)),
+        (_OVERLAP[folds], show.count(facts.train_test_overlap)),
         ("Fingerprint", short(facts.fingerprint, 80)),
     )
     return Table(
@@ -98,8 +109,11 @@ def _cut(result: StudyResult) -> Table:
         cells = []
         for name in names:
             cut, split = arm.cut_rows.get(name), result.data.splits.get(name)
-            share = show.percent(cut / split.rows) if cut is not None and split and split.rows else ""
+            # Of a cross-validation only the rows of the first fold's part were counted, not the whole split's.
+            whole = split.rows if split is not None and result.cross_validation is None else 0
+            share = show.percent(cut / whole) if cut is not None and whole else ""
             cells.append(Cell(show.count(cut), aside=share, why="" if cut is not None else "not counted"))
         rows.append((arm_cell(arm.name), *cells))
     columns = (Column("Arm", numeric=False), *(Column(short(name)) for name in names))
-    return Table("Texts longer than the model's limit, cut", columns, tuple(rows))
+    where = "" if result.cross_validation is None else ", in the first fold"
+    return Table(f"Texts longer than the model's limit, cut{where}", columns, tuple(rows))

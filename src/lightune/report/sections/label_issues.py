@@ -9,6 +9,7 @@ from lightune.report import format as show
 from lightune.report.document import Answer, Block, Column, Paragraph, Quote, Section, Table
 from lightune.report.escape import short
 from lightune.report.quoting import WITHOUT_TEXTS, open_and_folded, quote
+from lightune.report.runs import first_answers
 from lightune.report.vocabulary import arm_cell, arm_words, share_cell
 
 _MOST_QUOTES = 30
@@ -32,7 +33,8 @@ def label_issues_section(result: StudyResult, texts: Mapping[str, str]) -> Secti
         read="Suspected is not proven: the arm may be wrong and the label right. Read the rows; the accuracy without "
         "them only says how much may hang on them, and favours the arm that suspects them.",
         computed="Confident learning (Northcutt and others 2021, cleanlab) on the test rows, with the probabilities of "
-        f"{short(issues.arm)}. Accuracy of the first seed, 95 % Wilson intervals.",
+        f"{short(issues.arm)}, of the {first_answers(result)}. Accuracy without the suspected rows of the same, 95 % "
+        "Wilson intervals; on all rows as in the ladder.",
         blocks=tuple(blocks),
     )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from lightune.records import ArmResult, Scores, StudyResult
 from lightune.report import format as show
 from lightune.report.document import Block, Cell, Column, Paragraph, Section, Table
-from lightune.report.escape import sentence
+from lightune.report.escape import sentence, short
 from lightune.report.headline import failure
+from lightune.report.runs import final_runs
 from lightune.report.vocabulary import arm_cell, metric_note, metric_words
 
+# A bootstrap over fewer seeds than this sees too little of what they vary.
+_ENOUGH_SEEDS = 5
 _UNSAID = Cell(show.DASH, why="nothing was recorded")
 
 
@@ -16,16 +19,15 @@ def ladder_section(result: StudyResult) -> Section:
     """The table of metrics, the arms that failed, and what each used validation for."""
     blocks: list[Block] = [Paragraph(failure(arm, 2000), tone="bad") for arm in result.arms if _failed(arm)]
     blocks += [_table(result), Paragraph(metric_note(result.data))]
+    blocks += _few_seeds(result)
     if any(arm.validation_use for arm in result.arms):
         blocks.append(_validation(result))
     return Section(
         anchor="ladder",
         title="The ladder",
         read="All arms label the same test rows. Where two intervals overlap, look at the comparison: it is sharper, "
-        "because it pairs the rows.",
-        computed="95 % intervals: Wilson for accuracy, percentile bootstrap over rows for the rest; they speak of "
-        "other test rows, not of other trainings. Over several seeds a value is the mean and its interval a "
-        "bootstrap over seeds and rows.",
+        f"because it pairs the {'rows' if result.cross_validation is None else 'folds'}.",
+        computed=_computed(result),
         blocks=tuple(blocks),
     )
 
@@ -43,6 +45,37 @@ def splits_section(result: StudyResult) -> Section | None:
         computed="As in the ladder.",
         blocks=tuple(_split_table(result, name) for name in names),
     )
+
+
+def _computed(result: StudyResult) -> str:
+    if result.cross_validation is None:
+        return (
+            "95 % intervals: Wilson for accuracy, percentile bootstrap over rows for the rest; they speak of other "
+            "test rows, not of other trainings. Over several seeds a value is the mean and its interval a bootstrap "
+            "over seeds and rows."
+        )
+    mean = "" if result.cross_validation.repeats == 1 else ", the mean over the repeats"
+    return (
+        f"A value is that of all folds' rows together{mean}; AUROC and PR-AUC are means over the folds. 95 % "
+        "intervals: the corrected resampled t over the folds (Nadeau and Bengio 2003), which allows for the training "
+        "rows that the folds share; they speak of other rows and of other trainings."
+    )
+
+
+def _few_seeds(result: StudyResult) -> list[Paragraph]:
+    """Say of which arms the interval is too narrow, since few seeds show too little of their variance."""
+    if result.cross_validation is not None:
+        return []
+    few = [short(arm.name) for arm in result.arms if 1 < len(final_runs(arm)) < _ENOUGH_SEEDS and not _failed(arm)]
+    if not few:
+        return []
+    fuller = " The differences over all seeds below have the fuller ones." if result.seed_comparisons else ""
+    return [
+        Paragraph(
+            f"With so few seeds the intervals of {', '.join(few)} are a little too narrow here: a bootstrap over s "
+            f"seeds sees (s − 1)/s of their variance.{fuller}"
+        )
+    ]
 
 
 def _table(result: StudyResult) -> Table:

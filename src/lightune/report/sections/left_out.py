@@ -18,7 +18,7 @@ def left_out_section(result: StudyResult) -> Section | None:
     return Section(
         anchor="left-out",
         title="What was left out",
-        read="What this report does not say, and why. It is not that nothing was found: nothing was looked for.",
+        read="What this report does not say, and why. Where it is silent there may be something all the same.",
         computed="Each analysis says for itself whether it fits the data.",
         blocks=(Bullets(tuple(f"{capital(short(name))}: {sentence(why)}" for name, why in omitted.items())),),
     )

@@ -9,6 +9,7 @@ from lightune.report import format as show
 from lightune.report.document import Answer, Block, Cell, Column, Group, Quote, Section, Table
 from lightune.report.escape import short
 from lightune.report.quoting import WITHOUT_TEXTS, open_and_folded, quote
+from lightune.report.runs import first_answers
 from lightune.report.vocabulary import arm_cell
 
 _MOST_QUOTES = 120
@@ -30,7 +31,8 @@ def alone_section(result: StudyResult, texts: Mapping[str, str]) -> Section | No
         title="Only one is right",
         read="What an arm knows that no other does. Where a weak arm has many such rows, it is right by luck or sees "
         "something that the others miss: read them.",
-        computed="Counted on the test rows of the first seed, among the arms that have a result.",
+        computed=f"Counted on the test rows, answers of the {first_answers(result)}, among the arms that have a "
+        "result.",
         blocks=tuple(blocks),
     )
 

@@ -1,4 +1,4 @@
-"""Each arm over its seeds, and what differs from seed to seed beside what differs from row to row."""
+"""Each arm over its seeds, or its folds, and what differs from seed to seed beside what differs from row to row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lightune.records import ArmResult, SeedComparison, StudyResult
 from lightune.report import format as show
 from lightune.report.document import Block, Cell, Column, Section, Table
 from lightune.report.escape import short
-from lightune.report.pictures.ladder import final_runs, seed_accuracies
+from lightune.report.runs import final_runs, run_name, seed_accuracies
 from lightune.report.vocabulary import MetricWords, arm_cell, metric_words, points_cell
 
 
@@ -22,8 +22,10 @@ def seeds_section(result: StudyResult) -> Section | None:
     if result.seed_comparisons:
         blocks.append(_comparisons(result.seed_comparisons))
     if several:
-        blocks.append(_spread(several))
-    blocks += [_table(arm, metric_words(result.data)) for arm in several]
+        blocks.append(_spread(several, "seeds" if result.cross_validation is None else "folds"))
+    blocks += [_table(result, arm, metric_words(result.data)) for arm in several]
+    if result.cross_validation is not None:
+        return _folds(blocks)
     return Section(
         anchor="seeds",
         title="Seeds",
@@ -33,6 +35,17 @@ def seeds_section(result: StudyResult) -> Section | None:
         "with 95 % bootstrap intervals over seeds and rows. Their standard deviations: from other seeds on these rows, "
         "and from other rows with these seeds. Of the runs on the most training rows; those of a learning curve "
         "stand there.",
+        blocks=tuple(blocks),
+    )
+
+
+def _folds(blocks: Sequence[Block]) -> Section:
+    return Section(
+        anchor="seeds",
+        title="Folds",
+        read="Each fold has other test rows and a training of its own, so that the range holds what both change. The "
+        "value of all folds together is surer than one fold's: its interval stands in the ladder.",
+        computed="Values of each run on its fold's test rows. Those of all folds are the ladder's.",
         blocks=tuple(blocks),
     )
 
@@ -64,7 +77,8 @@ def _comparisons(pairs: Sequence[SeedComparison]) -> Table:
     )
 
 
-def _spread(arms: Sequence[ArmResult]) -> Table:
+def _spread(arms: Sequence[ArmResult], runs: str) -> Table:
+    """runs: what they are, `seeds` or `folds`."""
     rows = []
     for arm in arms:
         values = seed_accuracies(arm) or [math.nan]
@@ -81,27 +95,27 @@ def _spread(arms: Sequence[ArmResult]) -> Table:
         )
     columns = (
         Column("Arm", numeric=False),
-        Column("Mean accuracy"),
+        Column("Mean accuracy" if runs == "seeds" else "Accuracy", why="as in the ladder"),
         Column("Lowest"),
         Column("Highest"),
         Column("Range", why="highest minus lowest, in points"),
         Column("Runs"),
     )
-    return Table("Accuracy over seeds", columns, tuple(rows))
+    return Table(f"Accuracy over {runs}", columns, tuple(rows))
 
 
-def _table(arm: ArmResult, words: tuple[MetricWords, ...]) -> Table:
-    runs = final_runs(arm)
+def _table(result: StudyResult, arm: ArmResult, words: tuple[MetricWords, ...]) -> Table:
+    runs, folds = final_runs(arm), result.cross_validation is not None
     timed = any(each.cost is not None for each in runs)
     columns = (
-        Column("Seed", numeric=False),
+        Column("Fold" if folds else "Seed", numeric=False),
         Column("Train rows"),
         *(word.column for word in words),
         *((Column("Training time"),) if timed else ()),
     )
     rows = [
         (
-            Cell(str(each.seed)),
+            Cell(run_name(result, each)),
             Cell(show.count(each.train_size)),
             *(word.plain(each.metrics.get(word.name), arm.labels_only) for word in words),
             *((Cell(show.seconds(each.cost.fit_seconds if each.cost else None)),) if timed else ()),
@@ -113,11 +127,11 @@ def _table(arm: ArmResult, words: tuple[MetricWords, ...]) -> Table:
         for word in words
     ]
     blank = (Cell(""),) if timed else ()
-    rows.append((Cell("mean"), Cell(""), *means, *blank))
+    rows.append((Cell("all folds" if folds else "mean"), Cell(""), *means, *blank))
     for name, pick in (("lowest", min), ("highest", max)):
         ends = [word.plain(_end(arm, word.name, pick), arm.labels_only) for word in words]
         rows.append((Cell(name), Cell(""), *ends, *blank))
-    return Table(f"{short(arm.name)} over {len(runs)} seeds", columns, tuple(rows))
+    return Table(f"{short(arm.name)} over {len(runs)} {'folds' if folds else 'seeds'}", columns, tuple(rows))
 
 
 def _end(arm: ArmResult, metric: str, pick: Callable[[Sequence[float]], float]) -> float:

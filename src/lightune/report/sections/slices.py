@@ -10,6 +10,7 @@ from lightune.report.document import Block, Cell, Column, Figure, Group, Section
 from lightune.report.escape import short
 from lightune.report.pictures.cast import Cast, cast_of
 from lightune.report.pictures.slices import forest
+from lightune.report.runs import first_answers
 from lightune.report.vocabulary import arm_column, share_cell, slice_group
 
 # A group of more parts than this stands in its table alone.
@@ -36,8 +37,8 @@ def slices_section(result: StudyResult) -> Section | None:
         title="Slices",
         read="Where an arm is weaker than elsewhere. Of many slices a few stand out by chance: take a wide interval as "
         "a question, not as a finding.",
-        computed="Accuracy of the first seed on those test rows, 95 % Wilson intervals, not corrected for the number "
-        "of slices.",
+        computed=f"Accuracy of the {first_answers(result)}, on those test rows, 95 % Wilson intervals, not corrected "
+        "for the number of slices.",
         blocks=tuple(blocks),
     )
 

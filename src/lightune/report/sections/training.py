@@ -11,6 +11,7 @@ from lightune.report import format as show
 from lightune.report.document import Block, Cell, Column, Figure, Group, Section, Table
 from lightune.report.escape import short
 from lightune.report.pictures.training import training_curve
+from lightune.report.runs import first_run
 from lightune.report.vocabulary import metric_words
 
 _MOST_ROWS = 60
@@ -37,7 +38,7 @@ def training_section(result: StudyResult) -> Section | None:
         title="Training",
         read="Validation loss that rises while train loss falls is overfitting; the step that was kept is the best one "
         "on validation, and the test rows had no part in choosing it.",
-        computed="Losses are mean negative log-likelihoods in nats, of the first seed's run.",
+        computed=f"Losses are mean negative log-likelihoods in nats, of the {first_run(result)}'s run.",
         blocks=tuple(blocks),
     )
 
