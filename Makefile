@@ -11,7 +11,7 @@ PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LIGHTUNE_NO_SKIPS=$(NO_SKIPS) $(BIN
 .PHONY: demo test check lint unit full install lock format clean
 
 demo: install  ## the main job on the embedded model and reviews; its report is runs/demo/report.html
-	HF_HUB_OFFLINE=1 $(BIN)/lightune study --model embedded --data embedded --arms pretrained,lora \
+	HF_HUB_OFFLINE=1 $(BIN)/lightune study --model embedded --data embedded --arms majority,tfidf,pretrained,probe,lora \
 		--train-size 2000 --max-steps 250 --evaluations 5 --out runs/demo
 	@echo
 	@echo "The demo trains on 2,000 of the 3,600 embedded training reviews, so that it takes a few minutes."

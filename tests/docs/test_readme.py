@@ -8,10 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from lightune.config import DEFAULT_ARMS
+from lightune.records import CrossValidation
+from lightune.report import load_result
 from tests.docs.blocks import ROOT, Block, blocks
 
 RUN = ("README.md", "docs/tutorial.md")
-DOCUMENTS = (*RUN, "CONTRIBUTING.md", "docs/how-numbers-are-computed.md", "docs/architecture.md")
+DOCUMENTS = (
+    *RUN,
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/behaviour.md",
+    "docs/how-numbers-are-computed.md",
+    "docs/own-arm.md",
+)
 # Options of other programs that the documents name.
 FOREIGN_OPTIONS = {"--version"}
 SECONDS = 400
@@ -57,10 +67,19 @@ def test_readme_runs(tmp_path):
     assert re.search(r"^ *lora +\d+\.\d \(\d+\.\d-\d+\.\d\)", said, re.MULTILINE)
     assert '"label":' in said
     for name in ("report.html", "report.md", "results.json", "config.yaml", "arms/lora/lightune.json",
-                 "arms/pretrained", "predictions/lora.parquet", "data/test.parquet"):  # fmt: skip
+                 "arms/pretrained", "predictions/lora.parquet", "data/test.parquet", "label-next.csv",
+                 ".cache", *(f"arms/{arm}/lightune.json" for arm in DEFAULT_ARMS)):  # fmt: skip
         assert (tmp_path / "runs" / "first" / name).exists(), name
     header = (tmp_path / "labelled.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == "id,text,label,score,p_negative,p_positive"
+    ladder = load_result(tmp_path / "runs" / "first")
+    assert [arm.name for arm in ladder.arms] == [*DEFAULT_ARMS, "api"]
+    assert {arm.status for arm in ladder.arms} == {"done"}
+    assert ladder.arms[-1].labels_only
+    (curve,) = ladder.findings.curves
+    assert [point.train_size for point in curve.points] == [50, 100, 200, 400]
+    assert load_result(tmp_path / "runs" / "folds").cross_validation == CrossValidation(3, 1)
+    assert (tmp_path / "half.html").is_file()
 
 
 @pytest.mark.full
@@ -81,6 +100,11 @@ def test_tutorial_runs(tmp_path):
         ["study", "--no-such-option", "--out", "out"],
         ["study", "--model", "embedded", "--train-size", "many", "--out", "out"],
         ["study", "--model", "no-such-model", "--out", "out"],
+        ["study", "--model", "embedded", "--arms", "no-such-arm", "--out", "out"],
+        ["study", "--model", "embedded", "--arms", "api=absent.csv", "--out", "out"],
+        ["study", "--model", "embedded", "--curve", "100000", "--out", "out"],
+        ["study", "--model", "embedded", "--arms", "zero-shot", "--template", "It was {label}.", "--out", "out"],
+        ["compare", "absent", "absent"],
         ["predict", "out", "a text"],
     ],
     ids=" ".join,
@@ -152,6 +176,56 @@ def test_every_cost_figure_is_explained():
 
     text = (ROOT / "docs" / "how-numbers-are-computed.md").read_text(encoding="utf-8")
     assert [field.name for field in fields(Cost) if f"`{field.name}`" not in text] == []
+
+
+def test_every_arm_is_told():
+    from lightune.arms import KINDS
+
+    for document in ("README.md", "docs/tutorial.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        assert [name for name in KINDS if f"`{name}`" not in text] == [], document
+    assert f"`{','.join(DEFAULT_ARMS)}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_option_of_a_study_that_makes_runs_is_told():
+    told = "\n".join((ROOT / document).read_text(encoding="utf-8") for document in RUN)
+    options = ("--arms", "--seeds", "--curve", "--curve-arms", "--curve-seeds", "--folds", "--repeats", "--label-next",
+               "--slice", "--behaviour", "--template", "--label-words")  # fmt: skip
+    assert [option for option in options if not re.search(rf"{option}(?![\w-])", told)] == []
+
+
+def test_the_tutorial_reads_every_section_of_the_report():
+    sources = (ROOT / "src" / "lightune" / "report" / "sections").glob("*.py")
+    titles = [title for path in sources for title in re.findall(r'title="([^"]+)"', path.read_text(encoding="utf-8"))]
+    assert len(titles) > 10
+    text = " ".join((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8").split())
+    assert [title for title in titles if f"**{title}**" not in text] == []
+
+
+def test_the_keys_of_the_results_are_told():
+    from dataclasses import fields
+
+    from lightune.records import ArmResult, Findings, StudyResult
+
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = [field.name for record in (StudyResult, ArmResult, Findings) for field in fields(record)]
+    assert [name for name in named if f"`{name}`" not in text] == []
+
+
+def test_the_kinds_of_artefacts_are_told():
+    from lightune.artifacts.manifest import KINDS
+
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
+
+
+def test_the_built_in_suite_is_told_as_it_is():
+    from lightune.behaviour import load_suite
+
+    tests = load_suite(None).tests
+    said = f"{len(tests)} tests of 60"
+    for document in ("README.md", "docs/behaviour.md"):
+        assert said in " ".join((ROOT / document).read_text(encoding="utf-8").split()), document
 
 
 def test_the_recipe_is_told_as_it_is():
