@@ -59,7 +59,7 @@ STUDY = [
     ("--data {fine} --model {a_file}", "is a file"),
     ("--data {fine} --model {empty}", "config.json"),
     ("--data {fine} --model {regression}", "regression"),
-    ("--data {fine} --arms pretrained,lara", "pretrained, lora"),
+    ("--data {fine} --arms pretrained,lara", "probe, lora, full"),
     ("--data {fine} --arms lora,lora", "each arm once"),
     ("--data {fine} --arms ''", "at least one arm"),
     ("--data {fine} --target-modules no_such", "c_attn"),

@@ -78,7 +78,9 @@ def test_json_is_a_line_an_event_with_the_results_last(quick, command, tmp_path)
     assert (said.code, said.err) == (0, "")
     lines = [json.loads(line) for line in said.out.splitlines()]
     kinds = [line["event"] for line in lines]
-    assert [kind for kind in kinds if kind != "progress"] == ["data", *["start", "done"] * 2, "written", "result"]
+    told = [kind for kind in kinds if kind not in ("progress", "evaluate")]
+    assert told == ["data", *["start", "done"] * 2, "written", "result"]
+    assert "metrics" in [line["phase"] for line in lines if line["event"] == "evaluate"]
     assert lines[0]["data"]["label_names"] == ["bad", "good"]
     steps = [line["done"] for line in lines if line.get("phase") == "train"]
     assert steps[-1] == 2

@@ -84,6 +84,7 @@ def test_the_public_names_are_these() -> None:
         "compare_folds",
         "compare_seeds",
         "confusion_matrix",
+        "decided",
         "detectable_difference",
         "fit_temperature",
         "flipped",

@@ -107,7 +107,8 @@ def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not
 
 @pytest.fixture
 def spec(config, tmp_path) -> RunSpec:
-    return RunSpec(config, RunKey("lora", 27, 0), "f" * 64, "nowhere", str(tmp_path / "run"), str(tmp_path / "arm"))
+    folders = (str(tmp_path / name) for name in ("run", "arm", "cache"))
+    return RunSpec(config, "lora", RunKey("lora", 27, 0), "f" * 64, "nowhere", *folders)
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from lightune.errors import ConfigError, DataError
 from lightune.records import StudyResult, from_json, to_json
 from lightune.report import load_result
 from lightune.study import in_process, run_study
+from lightune.study.handover import read_splits
 from lightune.study.portion import portion
-from lightune.study.runs import failed_record, read_splits
+from lightune.study.runs import failed_record
 from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, unchanged, write_reviews

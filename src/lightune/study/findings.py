@@ -14,7 +14,7 @@ from lightune.records import Curve, CurvePoint, Findings, LabelIssues, Overlap, 
 from lightune.study.answered import Answered
 from lightune.study.behaving import check_behaviour
 from lightune.study.folder import StudyFolder
-from lightune.study.runs import read_cut
+from lightune.study.handover import read_cut
 
 
 def find(

@@ -22,11 +22,12 @@ from lightune.runtime import environment
 from lightune.study.collect import collect
 from lightune.study.executors import Executor, in_worker
 from lightune.study.folder import StudyFolder
+from lightune.study.handover import write_splits
 from lightune.study.identity import check_same_runs, check_same_study, run_fingerprint
 from lightune.study.labelling import rank_for_labelling
 from lightune.study.plan import PlannedRun, is_kept, plan_runs
 from lightune.study.preflight import preflight
-from lightune.study.runs import RunSpec, write_splits
+from lightune.study.runs import RunSpec
 from lightune.whole import write_whole
 
 
