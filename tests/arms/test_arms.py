@@ -62,7 +62,10 @@ def can(arm: str, kind: str) -> bool:
     return arm != "zero-shot" or kind != "bert"
 
 
-@pytest.mark.parametrize(("arm", "kind"), [(a, k) for a in KINDS for k in ("gpt2", "bert", "llama") if can(a, k)])
+OTHERS = [pytest.param(a, k, marks=pytest.mark.full) for a in KINDS for k in ("bert", "llama") if can(a, k)]
+
+
+@pytest.mark.parametrize(("arm", "kind"), [*((arm, "gpt2") for arm in KINDS), *OTHERS])
 def test_what_was_saved_answers_as_what_is_in_memory(bases, tmp_path, arm, kind):
     model = fitted(arm, bases[kind], tmp_path / "scratch")
     model.save(tmp_path / "saved", 1.5)

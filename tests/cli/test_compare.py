@@ -13,6 +13,8 @@ from tests.report.page import Page
 from tests.study.shared import unchanged
 from tests.study.test_side_by_side import answers, save_study, study
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def two(tmp_path):

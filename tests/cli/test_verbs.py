@@ -19,6 +19,8 @@ from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, snapshot, unchanged, write_reviews
 
+pytestmark = pytest.mark.full
+
 TEXTS = ("the plot is dull", 'a "joy"\nin two lines, größer 👍', "")
 
 

@@ -12,6 +12,8 @@ from lightune.report import load_result, render_html, render_markdown, write_rep
 
 from . import factory, studies
 
+pytestmark = pytest.mark.full
+
 
 def test_the_public_names():
     assert lightune.report.__all__ == ["load_result", "render_html", "render_markdown", "write_report"]

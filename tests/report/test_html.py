@@ -14,6 +14,8 @@ from . import factory, studies
 from .hostile import hostile
 from .page import Page
 
+pytestmark = pytest.mark.full
+
 STUDIES = {
     "demo": factory.study(),
     "three": factory.study(

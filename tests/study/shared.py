@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lightune.config import DataConfig, LoraConfig, ModelConfig, StudyConfig, TrainingConfig
+from lightune.config import NONE, AnalysisConfig, DataConfig, LoraConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.records import StudyResult
 from lightune.study import in_process, run_study
 from tests.fixtures.reviews import make_reviews, write_csv
@@ -43,8 +43,11 @@ def write_reviews(folder: Path, train: int = 120, test: int = 60) -> Path:
 
 
 def quick_config(model: Path, data: Path, **changes: Any) -> StudyConfig:
-    """A study of `pretrained` alone, or whatever `changes` makes of it, with trainings of three steps."""
-    config = StudyConfig(ModelConfig(str(model)), DataConfig(str(data)), ("pretrained",), QUICK)
+    """A study of `pretrained` alone, or whatever `changes` makes of it, with trainings of three steps and without
+    behaviour checks."""
+    config = StudyConfig(
+        ModelConfig(str(model)), DataConfig(str(data)), ("pretrained",), QUICK, analysis=AnalysisConfig(behaviour=NONE)
+    )
     return replace(config, **changes)
 
 

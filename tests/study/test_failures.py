@@ -21,6 +21,8 @@ from lightune.study.runs import RunSpec, read_record
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, write_reviews
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def config(tiny_gpt2, tmp_path):

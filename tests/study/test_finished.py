@@ -17,6 +17,8 @@ from lightune.data import load_rows, row_ids
 from tests.fixtures.reviews import make_reviews
 from tests.study.shared import LABELS, Finished
 
+pytestmark = pytest.mark.full
+
 STUDIES = pytest.mark.parametrize("study", ["finished", "three_labels"])
 
 

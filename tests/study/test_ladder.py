@@ -23,6 +23,8 @@ from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, unchanged, write_reviews
 
+pytestmark = pytest.mark.full
+
 CHEAP = ("majority", "tfidf")
 ALL = ("majority", "tfidf", "pretrained", "zero-shot", "probe", "lora", "full")
 
@@ -37,6 +39,7 @@ def ladder(tmp_path_factory, tiny_gpt2):
         arms=ALL,
         seeds=2,
         curve=CurveConfig((20, 40, 60), ("tfidf", "majority"), 2),
+        analysis=AnalysisConfig(),
     )
     return config, run_study(config, base / "out", executor=in_process), base / "out"
 
@@ -49,7 +52,6 @@ def by_name(result: StudyResult) -> dict:
     return {arm.name: arm for arm in result.arms}
 
 
-@pytest.mark.full
 def test_every_arm_has_a_result_on_the_same_rows(ladder):
     _, result, _ = ladder
     arms = by_name(result)
@@ -65,7 +67,6 @@ def test_every_arm_has_a_result_on_the_same_rows(ladder):
     assert arms["full"].stock_route == "merged"
 
 
-@pytest.mark.full
 def test_the_statistics_are_all_there(ladder):
     _, result, _ = ladder
     first = [one for one in result.comparisons if one.seed == 0]
@@ -77,7 +78,6 @@ def test_the_statistics_are_all_there(ladder):
     assert {front.cost for front in result.frontiers} == {"seconds", "peak_memory_bytes", "artifact_bytes"}
 
 
-@pytest.mark.full
 def test_the_findings_are_all_there(ladder):
     _, result, _ = ladder
     found = result.findings
@@ -92,14 +92,12 @@ def test_the_findings_are_all_there(ladder):
     assert {arm for test in found.behaviour.tests for arm in test.scores} == set(ALL)
 
 
-@pytest.mark.full
 def test_the_result_comes_back_from_disk_as_it_was(ladder):
     _, result, out = ladder
     assert to_json(load_result(out)) == to_json(result)
     assert from_json(StudyResult, to_json(result)).verdict == result.verdict
 
 
-@pytest.mark.full
 def test_points_of_a_curve_save_no_artefact_and_stand_among_the_predictions(ladder):
     _, _, out = ladder
     table = pq.read_table(out / "predictions" / "tfidf.parquet")
@@ -107,7 +105,6 @@ def test_points_of_a_curve_save_no_artefact_and_stand_among_the_predictions(ladd
     assert sorted(path.name for path in (out / "arms").iterdir()) == sorted(ALL)
 
 
-@pytest.mark.full
 def test_more_points_and_seeds_extend_the_study_and_run_nothing_again(ladder, tmp_path):
     config, _, out = ladder
     asked = []
@@ -200,7 +197,7 @@ def test_an_arm_that_cannot_be_asked_costs_the_study_nothing(tiny_gpt2, tmp_path
         raise ValueError("no")
 
     monkeypatch.setattr("lightune.inference.classifier.TextClassifier.probabilities", broken)
-    config = quick_config(tiny_gpt2, write_reviews(tmp_path / "r", 40, 20), arms=CHEAP)
+    config = quick_config(tiny_gpt2, write_reviews(tmp_path / "r", 40, 20), arms=CHEAP, analysis=AnalysisConfig())
     result = run_study(config, tmp_path / "out", executor=in_process)
     assert {arm.status for arm in result.arms} == {"done"}
     assert result.findings.behaviour.left_out_arms["tfidf"] == "It could not be asked (ValueError: no)."
@@ -253,7 +250,8 @@ def test_what_stands_in_a_file_joins_the_ladder(tiny_gpt2, tmp_path):
     rows = read_csv(data / "test.csv")
     answers = dict.fromkeys((row["text"] for row in rows), "good")
     write_csv(tmp_path / "api.csv", list(answers.items()), ("text", "prediction"))
-    config = quick_config(tiny_gpt2, data, arms=("tfidf", f"api={tmp_path / 'api.csv'}"))
+    arms = ("tfidf", f"api={tmp_path / 'api.csv'}")
+    config = quick_config(tiny_gpt2, data, arms=arms, analysis=AnalysisConfig())
     result = run_study(config, tmp_path / "out", executor=in_process)
     api = by_name(result)["api"]
     assert api.status == "done"

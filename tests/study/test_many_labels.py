@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from lightune.config import AnalysisConfig
 from lightune.study import in_process, run_study
 from tests.fixtures.intents import make_intents
 from tests.fixtures.reviews import write_csv
@@ -18,7 +19,9 @@ from tests.study.shared import quick_config
 )
 def test_a_study_of_many_labels_from_end_to_end(tiny_gpt2, tmp_path, labels, arms):
     data = write_csv(tmp_path / "intents.csv", make_intents(labels, labels * 20))
-    result = run_study(quick_config(tiny_gpt2, data, arms=arms), tmp_path / "out", executor=in_process)
+    result = run_study(
+        quick_config(tiny_gpt2, data, arms=arms, analysis=AnalysisConfig()), tmp_path / "out", executor=in_process
+    )
     assert {arm.status for arm in result.arms} == {"done"}, [arm.reason for arm in result.arms]
     assert result.data.positive_label is None
     for arm in result.arms:

@@ -17,6 +17,8 @@ from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import quick_config, write_reviews
 
+pytestmark = pytest.mark.full
+
 
 def _test_rows(folder, arm="pretrained", split="test", seed=0):
     table = pq.read_table(folder / "predictions" / f"{arm}.parquet").to_pandas()

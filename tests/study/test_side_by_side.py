@@ -29,6 +29,8 @@ from lightune.records import (
 )
 from lightune.study import side_by_side
 
+pytestmark = pytest.mark.full
+
 NAMES = ("bad", "good")
 
 
