@@ -29,6 +29,7 @@ def _again(finished) -> list[str]:
     config = finished.config
     return [
         *("study", "--model", config.model.source, "--data", config.data.source, "--arms", "pretrained,lora"),
+        *("--behaviour", "none"),
         *("--max-steps", "80", "--learning-rate", "0.01", "--evaluations", "4", "--out", str(finished.folder)),
     ]
 
