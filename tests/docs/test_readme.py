@@ -1,17 +1,14 @@
 """What README and the tutorial say is true: their commands run, and what they name is there."""
 
-import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from lightune.config import DEFAULT_ARMS
 from lightune.records import CrossValidation
 from lightune.report import load_result
-from tests.docs.blocks import ROOT, Block, blocks
+from tests.docs.blocks import ROOT, SECONDS, blocks, environment, run
 
 RUN = ("README.md", "docs/tutorial.md")
 DOCUMENTS = (
@@ -24,30 +21,6 @@ DOCUMENTS = (
 )
 # Options of other programs that the documents name.
 FOREIGN_OPTIONS = {"--version"}
-SECONDS = 400
-
-
-def environment() -> dict[str, str]:
-    programs = Path(sys.executable).parent
-    return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
-
-
-def run(block: Block, folder: Path) -> str:
-    command = ["bash", "-euo", "pipefail", "-c", block.code]
-    if block.language == "python":
-        command = [sys.executable, "-c", block.code]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, f"{block.place}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr, f"{block.place}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -80,15 +53,6 @@ def test_readme_runs(tmp_path):
     assert [point.train_size for point in curve.points] == [50, 100, 200, 400]
     assert load_result(tmp_path / "runs" / "folds").cross_validation == CrossValidation(3, 1)
     assert (tmp_path / "half.html").is_file()
-
-
-@pytest.mark.full
-def test_tutorial_runs(tmp_path):
-    for block in blocks("docs/tutorial.md"):
-        if block.runs:
-            run(block, tmp_path)
-    assert (tmp_path / "runs" / "mine" / "report.html").is_file()
-    assert (tmp_path / "labelled.csv").is_file()
 
 
 @pytest.mark.full
