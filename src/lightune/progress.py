@@ -9,5 +9,17 @@ from typing import Any
 Progress = Callable[[str, int, int, dict[str, Any]], None]
 
 
+def counting(total: int, say: Callable[[int, int], None]) -> Callable[[int], None]:
+    """Turn "so many more are done" into `say`(done so far, total)."""
+    done = 0
+
+    def tick(more: int) -> None:
+        nonlocal done
+        done += more
+        say(done, total)
+
+    return tick
+
+
 def silent(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
     """Tell nobody."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lightune.arrays import keep_arrays
 from lightune.compute import FeatureCache
 from lightune.data import row_ids
 
@@ -103,8 +104,8 @@ def test_a_harmed_file_is_computed_anew(tmp_path: Path, harm: str) -> None:
 
 def test_a_file_whose_parts_do_not_fit_is_computed_anew(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path, "key")
-    with cache.path.open("wb") as file:
-        np.savez(file, key="key", hashes=[IDS[0].partition("-")[0]], features=np.zeros((2, 3), dtype=np.float32))
+    hashes = np.array([IDS[0].partition("-")[0]])
+    keep_arrays(cache.path, "key", {"hashes": hashes, "features": np.zeros((2, 3), dtype=np.float32)})
     check(cache.get(IDS, Model()))
 
 

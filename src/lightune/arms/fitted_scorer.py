@@ -15,6 +15,7 @@ from lightune.arms.base import ArmContext, FitFacts, Predicted
 from lightune.artifacts import FORMAT, BaseModel, Manifest
 from lightune.compute import Scorer, softmax
 from lightune.models import ModelSource, weights_digest
+from lightune.progress import counting
 from lightune.records import Rows
 from lightune.version import VERSION
 
@@ -31,13 +32,7 @@ class FittedScorer(ABC):
     def predict_each(self, rows: Rows) -> Predicted:
         """Probabilities [1, rows, labels]."""
         start = time.perf_counter()
-        done = 0
-
-        def tick(count: int) -> None:
-            nonlocal done
-            done += count
-            self.context.progress("predict", done, len(rows), {})
-
+        tick = counting(len(rows), lambda done, total: self.context.progress("predict", done, total, {}))
         scored = self.scorer.score(rows.texts, tick)
         probabilities = softmax(scored.logits)[None]
         return Predicted(probabilities, scored.tokens, time.perf_counter() - start, scored.cut)

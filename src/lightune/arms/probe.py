@@ -20,6 +20,7 @@ from lightune.artifacts import PROBE, save_probe_artifact
 from lightune.compute import Encoder, FeatureCache, Linear, ProbeScorer, pooled_features
 from lightune.evaluation import positive_index
 from lightune.models import Classifier, weights_digest
+from lightune.progress import counting
 from lightune.records import Rows
 from lightune.runtime import pick_device
 
@@ -125,11 +126,5 @@ class _Features:
     def _compute(self, texts: Sequence[str]) -> NDArray[np.float32]:
         encoded = self.encoder.encode(texts)
         self.tokens += int(encoded.lengths.sum())
-        done = 0
-
-        def tick(count: int) -> None:
-            nonlocal done
-            done += count
-            self.context.progress("features", done, len(texts), {})
-
+        tick = counting(len(texts), lambda done, total: self.context.progress("features", done, total, {}))
         return pooled_features(self.base.model, encoded, int(self.base.tokenizer.pad_token_id), self.pooling, tick)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightune.whole import whole_file
+from lightune.arrays import keep_arrays, kept_arrays
 
 Features = NDArray[np.float32]
 
@@ -47,19 +47,11 @@ class FeatureCache:
         return np.stack([known[found] for found in hashes]) if hashes else np.empty((0, 0), dtype=np.float32)
 
     def _read(self) -> dict[str, Features]:
-        try:
-            # Opened here: numpy leaves a file open that it cannot read.
-            with self.path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-                key, hashes, features = str(file["key"]), file["hashes"], file["features"]
-        # A harmed file raises nearly anything (BadZipFile, struct.error, RuntimeError where it looks encrypted);
-        # its features can be computed again.
-        except Exception:
+        kept = kept_arrays(self.path, self.key)
+        if kept is None or kept["features"].shape[:1] != kept["hashes"].shape or kept["features"].ndim != 2:
             return {}
-        if key != self.key or features.dtype != np.float32 or features.shape[:1] != hashes.shape or features.ndim != 2:
-            return {}
-        return dict(zip(hashes.tolist(), features, strict=True))
+        return dict(zip(kept["hashes"].tolist(), kept["features"], strict=True))
 
     def _write(self, known: Mapping[str, Features]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(self.path) as scratch, scratch.open("wb") as file:
-            np.savez(file, key=self.key, hashes=list(known), features=np.stack(list(known.values())))
+        keep_arrays(self.path, self.key, {"hashes": np.array(list(known)), "features": np.stack(list(known.values()))})

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from lightune.data import find_text_column, read_table
 from lightune.errors import ConfigError, DataError
 from lightune.inference.classifier import Answer, TextClassifier, answer
+from lightune.progress import counting
 from lightune.whole import whole_file
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -36,14 +37,7 @@ def predict_file(
     table = read_table(source)
     texts = [text or "" for text in table.columns[find_text_column(table, text_column)]]
     columns: dict[str, Sequence[str | float | None]] = dict(table.columns)
-    total, done = len(texts) * len(classifiers), 0
-
-    def tick(rows: int) -> None:
-        nonlocal done
-        done += rows
-        if on_rows is not None:
-            on_rows(done, total)
-
+    tick = None if on_rows is None else counting(len(texts) * len(classifiers), on_rows)
     for prefix, classifier in classifiers.items():
         probabilities = classifier.probabilities(texts, tick)
         answers = [answer(text, classifier.label_names, row) for text, row in zip(texts, probabilities, strict=True)]

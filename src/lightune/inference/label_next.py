@@ -9,6 +9,7 @@ from lightune.data import Table, find_text_column, read_table
 from lightune.evaluation import rank_unlabelled
 from lightune.inference.classifier import Answer, TextClassifier, answer
 from lightune.inference.files import check_target, free_name, write_table
+from lightune.progress import counting
 from lightune.records import Ranked
 
 
@@ -28,14 +29,7 @@ def label_next(
     check_target(source, target, "--label-next")
     table = read_table(source)
     texts = [text or "" for text in table.columns[find_text_column(table, text_column)]]
-    done = 0
-
-    def tick(rows: int) -> None:
-        nonlocal done
-        done += rows
-        if on_rows is not None:
-            on_rows(done, len(texts))
-
+    tick = None if on_rows is None else counting(len(texts), on_rows)
     probabilities = classifier.probabilities(texts, tick)
     answers = [answer(text, classifier.label_names, row) for text, row in zip(texts, probabilities, strict=True)]
     write_ranking(target, table, rank_unlabelled(texts, probabilities), answers)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -15,9 +14,10 @@ from transformers.models.auto.modeling_auto import (
 
 from lightune.errors import ModelError
 from lightune.models.loading import BACKBONE_SEED, check_vocabulary
-from lightune.models.sources import ModelSource, quiet_transformers
+from lightune.models.sources import ModelSource
 from lightune.models.speedups import fuse_gelu
 from lightune.models.tokenizers import load_tokenizer
+from lightune.models.weights import Weights, read_weights
 
 NEEDED = "zero-shot needs a language model's head"
 HEADS = ("ForCausalLM", "LMHeadModel")
@@ -64,7 +64,9 @@ def load_language_model(source: ModelSource) -> LanguageModel:
     tokenizer = load_tokenizer(source)
     with torch.random.fork_rng():
         torch.manual_seed(BACKBONE_SEED)
-        model = _load(source)
+        weights = read_weights(AutoModelForCausalLM, source)
+        _check_whole(source, weights)
+        model = weights.model
     model.config.pad_token_id = tokenizer.pad_token_id
     check_vocabulary(model, tokenizer, source)
     fuse_gelu(model)
@@ -72,31 +74,9 @@ def load_language_model(source: ModelSource) -> LanguageModel:
     return LanguageModel(model, tokenizer, source)
 
 
-def _load(source: ModelSource) -> PreTrainedModel:
-    auto: Any = AutoModelForCausalLM  # its types leave out what `output_loading_info` adds
-    with quiet_transformers():
-        if source.untrained:
-            config = type(source.config).from_dict(source.config.to_dict())
-            return auto.from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
-        try:
-            model, info = auto.from_pretrained(
-                source.location,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                use_safetensors=True,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelError(f"--model {source.name}: its weights could not be loaded ({reason}).") from error
-    mismatched = {item[0] if isinstance(item, tuple) else item for item in info["mismatched_keys"]}
-    _check_whole(source, sorted(mismatched), sorted(info["missing_keys"]))
-    return model  # type: ignore[no-any-return]
-
-
-def _check_whole(source: ModelSource, mismatched: list[str], missing: list[str]) -> None:
+def _check_whole(source: ModelSource, weights: Weights) -> None:
     """Refuse weights that are not all of the configuration's: the rest would be drawn at random unsaid."""
+    mismatched, missing = weights.mismatched, weights.missing
     if mismatched or missing:
         fault = f"{mismatched[0]} has another shape there" if mismatched else f"{missing[0]} is missing there"
         raise ModelError(

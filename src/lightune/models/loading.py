@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from lightune.errors import ModelError
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules, match_labels, reorder_head
 from lightune.models.pooling import pool_by_mask
-from lightune.models.sources import ModelSource, quiet_transformers
+from lightune.models.sources import ModelSource
 from lightune.models.speedups import fuse_gelu
 from lightune.models.tokenizers import load_tokenizer
+from lightune.models.weights import read_weights
 
 BACKBONE_SEED = 0
 
@@ -82,27 +82,11 @@ def load_classifier(source: ModelSource, label_names: Sequence[str], seed: int) 
 
 def _load(source: ModelSource, labels: int) -> tuple[PreTrainedModel, tuple[str, ...]]:
     """Return the model in float32 and the names of the parameters that the checkpoint lacks."""
-    with quiet_transformers():
-        if source.untrained:
-            config = type(source.config).from_dict({**source.config.to_dict(), "num_labels": labels})
-            model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
-            return model, _outside_backbone(model)
-        try:
-            model, info = AutoModelForSequenceClassification.from_pretrained(
-                source.location,
-                num_labels=labels,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                use_safetensors=True,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelError(f"--model {source.name}: its weights could not be loaded ({reason}).") from error
-    mismatched = {item[0] if isinstance(item, tuple) else item for item in info["mismatched_keys"]}
-    _check_backbone(model, source, info["missing_keys"], mismatched)
-    return model, tuple(sorted({*info["missing_keys"], *mismatched}))
+    weights = read_weights(AutoModelForSequenceClassification, source, num_labels=labels)
+    if source.untrained:
+        return weights.model, _outside_backbone(weights.model)
+    _check_backbone(weights.model, source, weights.missing, weights.mismatched)
+    return weights.model, tuple(sorted({*weights.missing, *weights.mismatched}))
 
 
 def _check_backbone(

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightune.arrays import keep_arrays, kept_arrays
 from lightune.behaviour import judge, load_suite, texts, why_not
 from lightune.config import NONE, StudyConfig
 from lightune.errors import LightuneError
 from lightune.records import Behaviour, RunRecord, Splits
 from lightune.study.answered import Answered
 from lightune.study.folder import StudyFolder
-from lightune.whole import whole_file
 
-ANSWERS = "behaviour.npz"
+ANSWERS = "behaviour.arrays"
 
 
 def check_behaviour(
@@ -53,9 +52,9 @@ def _answers(folder: StudyFolder, record: RunRecord, config: StudyConfig, wanted
     """Probabilities [texts, labels] of an arm's artefact, kept beside its run for the next time."""
     key = hashlib.sha256(json.dumps([record.fingerprint, list(wanted)]).encode()).hexdigest()
     path = folder.run(record.key) / ANSWERS
-    kept = _kept(path, key)
+    kept = kept_arrays(path, key)
     if kept is not None:
-        return kept
+        return kept["probabilities"]
     # Here, since they load torch: a study that is done already needs neither.
     from lightune.inference import load
     from lightune.models import quiet_transformers
@@ -65,14 +64,5 @@ def _answers(folder: StudyFolder, record: RunRecord, config: StudyConfig, wanted
         raise LightuneError("It saved nothing that could be asked about new texts.")
     with quiet_transformers():
         found = load(artifact).probabilities(wanted)
-    with whole_file(path) as scratch, scratch.open("wb") as handle:
-        np.savez_compressed(handle, key=np.array(key), probabilities=found)
+    keep_arrays(path, key, {"probabilities": found})
     return found
-
-
-def _kept(path: Path, key: str) -> NDArray[np.float64] | None:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return np.asarray(file["probabilities"]) if str(file["key"]) == key else None
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
-        return None
