@@ -5,6 +5,7 @@ Everything here is picklable, and everything but the texts and the predictions g
 """
 
 from lightune.records.acquisition import Ranked
+from lightune.records.certificate import FAIL, NOT_APPLICABLE, PASS, Certificate, Check
 from lightune.records.data import DataFacts, Rows, SplitFacts, Splits
 from lightune.records.findings import (
     AloneRight,
@@ -24,7 +25,16 @@ from lightune.records.findings import (
 )
 from lightune.records.plain import dumps, from_json, to_json
 from lightune.records.results import SCHEMA_VERSION, ArmResult, CrossValidation, StudyResult
-from lightune.records.runs import SEEDS_FOLDER, Cost, Predictions, RunKey, RunRecord, TrainingFacts, TrainingPoint
+from lightune.records.runs import (
+    SEEDS_FOLDER,
+    Cost,
+    Predictions,
+    RateTrial,
+    RunKey,
+    RunRecord,
+    TrainingFacts,
+    TrainingPoint,
+)
 from lightune.records.scores import (
     Calibration,
     Comparison,
@@ -40,6 +50,9 @@ from lightune.records.scores import (
 from lightune.records.side_by_side import Difference, OtherTruth, SharedPair, SharedScore, SideBySide, StudySide
 
 __all__ = [
+    "FAIL",
+    "NOT_APPLICABLE",
+    "PASS",
     "SCHEMA_VERSION",
     "SEEDS_FOLDER",
     "AloneRight",
@@ -50,6 +63,8 @@ __all__ = [
     "BehaviourScore",
     "BehaviourTest",
     "Calibration",
+    "Certificate",
+    "Check",
     "Comparison",
     "Cost",
     "CrossValidation",
@@ -66,6 +81,7 @@ __all__ = [
     "Overlap",
     "Predictions",
     "Ranked",
+    "RateTrial",
     "ReliabilityBin",
     "Repeat",
     "Rows",

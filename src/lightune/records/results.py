@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightune.records.certificate import Certificate
 from lightune.records.data import DataFacts
 from lightune.records.findings import Findings
 from lightune.records.runs import Cost, TrainingFacts
@@ -28,7 +29,8 @@ class ArmResult:
     """All runs of an arm, evaluated. `metrics` are those of the test split, `splits` those of the extra ones.
 
     cost is the first seed's. head: as in RunRecord. validation_use: what the arm used validation for, in words.
-    labels_only: it gives labels without probabilities, so what needs those is NaN.
+    labels_only: it gives labels without probabilities, so what needs those is NaN. certificate: of the first seed's
+    artefact.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ArmResult:
     validation_use: str = ""
     labels_only: bool = False
     calibration: Calibration | None = None
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True)

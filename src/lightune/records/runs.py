@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightune.records.certificate import Certificate
+
 # Below the artefact of an arm's first seed: those of its other seeds, which are not part of it.
 SEEDS_FOLDER = "seeds"
 
@@ -80,8 +82,19 @@ class TrainingPoint:
 
 
 @dataclass(frozen=True)
+class RateTrial:
+    """One learning rate tried in a short training before the long one. validation_loss: nats, at its end."""
+
+    learning_rate: float
+    validation_loss: float
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TrainingFacts:
-    """How a model was trained. `recipe`: every setting that was used, defaults resolved."""
+    """How a model was trained. `recipe`: every setting that was used, defaults resolved. trials: the search for the
+    learning rate, in the order tried; none where the rate was given or a default."""
 
     steps: int
     planned_steps: int
@@ -91,6 +104,7 @@ class TrainingFacts:
     stopped_early: bool
     recipe: Mapping[str, Any]
     history: tuple[TrainingPoint, ...]
+    trials: tuple[RateTrial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,7 @@ class RunRecord:
     `untrained`, how a model's head was before the arm did anything; None for what has none. validation_use: what the
     arm used the validation rows for, in words. labels_only: its predictions are labels without probabilities.
     temperature: what divides its logits so that validation is likeliest; None where none could be fitted.
+    certificate: what was checked of the artefact; None where none was kept.
     """
 
     key: RunKey
@@ -120,3 +135,4 @@ class RunRecord:
     validation_use: str = ""
     labels_only: bool = False
     temperature: float | None = None
+    certificate: Certificate | None = None

@@ -1,0 +1,60 @@
+"""Certificates: what was checked of a saved artefact on real rows, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PASS, FAIL, NOT_APPLICABLE = "pass", "fail", "not applicable"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of a certificate.
+
+    name: short, for tables. compared: what was set beside what, in words. outcome: `pass`, `fail` or `not applicable`.
+    difference: the largest absolute one, in logits unless `compared` says otherwise; None where nothing is measured.
+    tolerance: the most that passes. reason: why it failed or does not apply.
+    """
+
+    name: str
+    compared: str
+    outcome: str
+    difference: float | None = None
+    tolerance: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What `certificate.json` holds.
+
+    arm, kind: as in the artefact's manifest. artifact: SHA-256 by file of what was checked. rows: how many texts it was
+    checked on; row_ids: those of them that come from the data (the empty text does not). cut_rows: how many were longer
+    than the model's limit.
+    """
+
+    format: int
+    lightune: str
+    arm: str
+    kind: str
+    precision: str
+    rows: int
+    cut_rows: int
+    row_ids: tuple[str, ...]
+    checks: tuple[Check, ...]
+    artifact: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no line failed."""
+        return not self.failed
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The lines that failed."""
+        return tuple(check for check in self.checks if check.outcome == FAIL)
+
+    def count(self, outcome: str) -> int:
+        """How many lines have this outcome."""
+        return sum(check.outcome == outcome for check in self.checks)
