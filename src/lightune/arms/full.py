@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from lightune.arms.base import ArmContext
 from lightune.arms.fitted_model import FittedModel, load_base
-from lightune.arms.trained_model import train_model
+from lightune.arms.trained_model import prepare, train_model
 from lightune.artifacts import MODEL, save_model_artifact
 from lightune.records import Rows
 from lightune.training import FULL_RATES
@@ -21,8 +22,10 @@ class FullArm:
     def fit(self, train: Rows, validation: Rows) -> FittedModel:
         """Train on `train`, keep the best by `validation`. Raises RunError when the training diverges."""
         base, encoder = load_base(self.context)
+        start = time.perf_counter()
         base.model.requires_grad_(True)
-        facts = train_model(self.context, base, encoder, base.model, FULL_RATES, train, validation)
+        lesson = prepare(self.context, base, encoder, FULL_RATES, train, validation)
+        facts = train_model(self.context, base, base.model, lesson, start)
         return FittedFull(self.context, base, base.model, encoder, facts, (self.context.seed,))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightune.catalogue import METHODS
 from lightune.config import arm_name
 from lightune.errors import ConfigError
 from lightune.plugins import NAME, plugin_class, plugin_names, plugin_version
@@ -38,6 +39,11 @@ class ArmKind:
     def settings(self, config: Mapping[str, object]) -> dict[str, object]:
         """Pick what this arm depends on out of a plain configuration."""
         picked = {name: config[name] for name in self.sections}
+        if self.name in METHODS:
+            methods = config["methods"]
+            assert isinstance(methods, Mapping)
+            picked["method"] = methods["options"].get(self.name, {})
+            picked["rate_trials"] = methods["rate_trials"]
         if self.file is not None:
             picked["file"] = hashlib.sha256(self.file.read_bytes()).hexdigest()
         if self.version is not None:
@@ -58,12 +64,16 @@ KINDS = {
             learns=True,
             sections=("training", "probe"),
         ),
-        ArmKind(
-            "lora",
-            "LoRA through peft on every linear layer, and the head",
-            trained=True,
-            learns=True,
-            sections=("training", "lora"),
+        *(
+            ArmKind(
+                method.name,
+                method.summary,
+                trained=True,
+                learns=True,
+                sections=("training", "lora") if method.peft == "LORA" else ("training",),
+            )
+            for method in METHODS.values()
+            if method.refused is None
         ),
         ArmKind("full", "every weight trained", trained=True, learns=True, sections=("training",)),
     )
@@ -89,6 +99,8 @@ def arm_kind(spec: str) -> ArmKind:
             sections=("training", "lora", "probe", "zero_shot"),
             version=plugin_version(spec),
         )
+    if spec in METHODS:
+        raise ConfigError(f"--arms {spec}: it cannot be an arm: {METHODS[spec].refused}.")
     known = ", ".join((*KINDS, *plugin_names()))
     raise ConfigError(f"--arms: {spec!r} is no arm; there are {known}, and NAME=FILE for predictions from a file.")
 
@@ -103,8 +115,11 @@ def make_arm(context: ArmContext) -> Arm:
         return PredictionsFileArm(context, kind.file)
     if kind.name not in KINDS:
         return plugin_class(kind.name)(context)  # type: ignore[no-any-return]
+    if kind.name in METHODS:
+        from lightune.arms.adapter import AdapterArm
+
+        return AdapterArm(context)
     from lightune.arms.full import FullArm
-    from lightune.arms.lora import LoraArm
     from lightune.arms.majority import MajorityArm
     from lightune.arms.pretrained import PretrainedArm
     from lightune.arms.probe import ProbeArm
@@ -117,7 +132,6 @@ def make_arm(context: ArmContext) -> Arm:
         "pretrained": PretrainedArm,
         "zero-shot": ZeroShotArm,
         "probe": ProbeArm,
-        "lora": LoraArm,
         "full": FullArm,
     }
     return classes[kind.name](context)  # type: ignore[no-any-return]

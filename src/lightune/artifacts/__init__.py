@@ -4,6 +4,7 @@ from lightune.artifacts.loading import Artifact, is_artifact, load_artifact
 from lightune.artifacts.manifest import (
     ADAPTER,
     BASE,
+    DELTA,
     FORMAT,
     MAJORITY,
     MODEL,
@@ -23,6 +24,7 @@ from lightune.artifacts.saving import (
     save_adapter_artifact,
     save_artifact,
     save_base_artifact,
+    save_delta_artifact,
     save_majority_artifact,
     save_model_artifact,
     save_probe_artifact,
@@ -33,6 +35,7 @@ from lightune.artifacts.saving import (
 __all__ = [
     "ADAPTER",
     "BASE",
+    "DELTA",
     "FORMAT",
     "HEAD_FILE",
     "MAJORITY",
@@ -52,6 +55,7 @@ __all__ = [
     "save_adapter_artifact",
     "save_artifact",
     "save_base_artifact",
+    "save_delta_artifact",
     "save_majority_artifact",
     "save_model_artifact",
     "save_probe_artifact",

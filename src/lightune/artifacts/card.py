@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from lightune.artifacts.manifest import ADAPTER, BASE, MAJORITY, MODEL, PLUGIN, PROBE, TFIDF, ZERO_SHOT, Manifest
+from lightune.artifacts.manifest import ADAPTER, BASE, DELTA, MAJORITY, MODEL, PLUGIN, PROBE, TFIDF, ZERO_SHOT, Manifest
 
 _LIBRARY = {
     ADAPTER: ("peft", ["lora", "peft"]),
@@ -13,6 +13,7 @@ _LIBRARY = {
 }
 _WHAT = {
     ADAPTER: "a {arm} adapter for {base}",
+    DELTA: "{base} with a few of its weights trained ({arm})",
     BASE: "the base model as it is",
     MODEL: "{base} with all of its weights trained",
     MAJORITY: "the commonest label, whatever the text",

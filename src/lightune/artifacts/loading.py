@@ -19,6 +19,7 @@ from torch import nn
 from lightune.artifacts.manifest import (
     ADAPTER,
     BASE,
+    DELTA,
     MAJORITY,
     MANIFEST,
     MODEL,
@@ -29,11 +30,11 @@ from lightune.artifacts.manifest import (
     Manifest,
     read_manifest,
 )
-from lightune.artifacts.saving import HEAD_FILE, NUMBERS_FILE, TERMS_FILE
+from lightune.artifacts.saving import DELTA_FILE, HEAD_FILE, NUMBERS_FILE, TERMS_FILE
 from lightune.compute import BagOfWords, Constant, Encoder, Linear, ModelScorer, ProbeScorer, Scorer, ZeroShotScorer
 from lightune.config import EMBEDDED, POOLINGS, TRUNCATIONS
 from lightune.errors import ModelError
-from lightune.methods import adapter_config, is_adapter, load_adapter
+from lightune.methods import adapter_config, bias_names, is_adapter, load_adapter
 from lightune.models import (
     Classifier,
     ModelSource,
@@ -115,13 +116,27 @@ def _setting(manifest: Manifest, name: str) -> Any:
 
 def _load_adapter(folder: Path, manifest: Manifest) -> Scorer:
     base, encoder = _classifier(folder, manifest)
+    if manifest.head is not None:
+        _copy_tensors(base, folder / manifest.head, _head_names(base))
     return ModelScorer(_with_adapter(base, folder), encoder)
+
+
+def _load_delta(folder: Path, manifest: Manifest) -> Scorer:
+    base, encoder = _classifier(folder, manifest)
+    names = {*bias_names(base.model, base.head.modules), *_head_names(base)}
+    _copy_tensors(base, folder / DELTA_FILE, names)
+    return ModelScorer(base.model, encoder)
+
+
+def _head_names(base: Classifier) -> set[str]:
+    modules = {name: base.model.get_submodule(name) for name in base.head.modules}
+    return {f"{name}.{own}" for name, module in modules.items() for own, _ in module.named_parameters()}
 
 
 def _load_base(folder: Path, manifest: Manifest) -> Scorer:
     base, encoder = _classifier(folder, manifest)
     if manifest.head is not None:
-        _load_head(base, folder / HEAD_FILE)
+        _copy_tensors(base, folder / HEAD_FILE, set(base.head.drawn))
     return ModelScorer(base.model, encoder)
 
 
@@ -177,6 +192,7 @@ def _load_plugin(folder: Path, manifest: Manifest) -> Scorer:
 
 _LOADERS: dict[str, Callable[[Path, Manifest], Scorer]] = {
     ADAPTER: _load_adapter,
+    DELTA: _load_delta,
     BASE: _load_base,
     MODEL: _load_model,
     MAJORITY: _load_majority,
@@ -218,16 +234,25 @@ def _with_adapter(base: Classifier, folder: Path) -> nn.Module:
         raise ModelError(f"{folder}: the adapter's tensors cannot be read ({error}).") from error
 
 
-def _load_head(base: Classifier, path: Path) -> None:
+def _copy_tensors(base: Classifier, path: Path, names: set[str]) -> None:
+    """Copy the tensors in `path`, just those called `names`, into the base. Raises ModelError."""
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: the head's tensors cannot be read ({error}).") from error
-    if set(tensors) != set(base.head.drawn):
-        raise ModelError(f"{path}: it holds {', '.join(tensors)}, but {', '.join(base.head.drawn)} are expected.")
+        raise ModelError(f"{path}: its tensors cannot be read ({error}).") from error
+    if set(tensors) != names:
+        odd = sorted(set(tensors) ^ names)
+        raise ModelError(f"{path}: {len(names)} tensors are expected, {odd[0]} is missing or does not belong there.")
     with torch.no_grad():
         for name, tensor in tensors.items():
-            base.model.get_parameter(name).copy_(tensor)
+            parameter = base.model.get_parameter(name)
+            if tensor.shape != parameter.shape:
+                raise ModelError(
+                    f"{path}: {name} of shape {tuple(parameter.shape)} is expected, got {tuple(tensor.shape)}."
+                )
+            if not bool(torch.isfinite(tensor).all()):
+                raise ModelError(f"{path}: finite numbers are expected, but {name} has others. Train again.")
+            parameter.copy_(tensor)
 
 
 def _load_stock_adapter(folder: Path) -> Artifact:

@@ -13,10 +13,10 @@ from lightune.records import dumps, from_json
 
 MANIFEST = "lightune.json"
 FORMAT = 1
-ADAPTER, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN = (
-    "adapter", "base", "model", "majority", "tfidf", "probe", "zero-shot", "plugin",
+ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN = (
+    "adapter", "delta", "base", "model", "majority", "tfidf", "probe", "zero-shot", "plugin",
 )  # fmt: skip
-KINDS = (ADAPTER, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN)
+KINDS = (ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN)
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class BaseModel:
 class Manifest:
     """What lies in an artefact's folder.
 
-    kind: `adapter` (peft's files beside this one), `base` (the base model as it is), `model` (a whole transformers
-    folder), `tfidf`, `probe`, `zero-shot`, `majority` (a few numbers beside this one, on the base where one is named),
-    or `plugin` (what an installed package's own arm wrote). base: None where there is none. head: a file with the
-    head's drawn tensors, for a base whose checkpoint has none. settings: what the kind needs besides. temperature: the
-    logits divided by it are calibrated on validation; None where none could be fitted. The rest says how texts become
-    tokens and logits labels.
+    kind: `adapter` (peft's files beside this one), `delta` (those of the base's parameters that were trained), `base`
+    (the base model as it is), `model` (a whole transformers folder), `tfidf`, `probe`, `zero-shot`, `majority` (a few
+    numbers beside this one, on the base where one is named), or `plugin` (what an installed package's own arm wrote).
+    base: None where there is none. head: a file with the head's tensors, for a base whose checkpoint has none, or an
+    adapter that peft saves without. settings: what the kind needs besides. temperature: the logits divided by it are
+    calibrated on validation; None where none could be fitted. The rest says how texts become tokens and logits labels.
     """
 
     format: int

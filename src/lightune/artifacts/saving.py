@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file as save_numbers
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lightune.artifacts.card import render_card
@@ -26,6 +26,7 @@ from lightune.records import SEEDS_FOLDER
 Floats: TypeAlias = NDArray[np.float64]
 
 HEAD_FILE = "head.safetensors"
+DELTA_FILE = "trained.safetensors"
 NUMBERS_FILE, TERMS_FILE = "numbers.safetensors", "terms.json"
 
 
@@ -73,16 +74,46 @@ def save_artifact(folder: Path, manifest: Manifest, write: Callable[[Path], None
         write_manifest(scratch, manifest)
 
 
-def save_adapter_artifact(folder: Path, model: nn.Module, tokenizer: Any, manifest: Manifest) -> None:
-    """Save a trained adapter with its head and tokenizer."""
+def save_adapter_artifact(
+    folder: Path, model: nn.Module, head: Sequence[str], tokenizer: Any, manifest: Manifest
+) -> None:
+    """Save a trained adapter with its head and tokenizer. head: its modules' names, which are saved apart where the
+    manifest names a file for them."""
     base = manifest.base
     assert base is not None
 
     def write(scratch: Path) -> None:
         save_adapter(model, scratch, base.location)
+        if manifest.head is not None:
+            save_file(head_tensors(model, head), scratch / manifest.head)
         tokenizer.save_pretrained(str(scratch))
 
     save_artifact(folder, manifest, write)
+
+
+def save_delta_artifact(folder: Path, trained: Mapping[str, Tensor], tokenizer: Any, manifest: Manifest) -> None:
+    """Save the parameters of the base that were trained, by name, and the tokenizer."""
+
+    def write(scratch: Path) -> None:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}, scratch / DELTA_FILE)
+        tokenizer.save_pretrained(str(scratch))
+
+    save_artifact(folder, manifest, write)
+
+
+def head_tensors(model: nn.Module, head: Sequence[str]) -> dict[str, Tensor]:
+    """The head's tensors by the names that the unwrapped model gives them. head: its modules' names."""
+    return {
+        f"{module}.{name}": parameter.detach().cpu().contiguous()
+        for module in head
+        for name, parameter in _inner(model).get_submodule(module).named_parameters()
+    }
+
+
+def _inner(model: nn.Module) -> nn.Module:
+    """The transformers model inside an adapted one."""
+    get_base_model = getattr(model, "get_base_model", None)
+    return model if get_base_model is None else get_base_model()
 
 
 def save_base_artifact(

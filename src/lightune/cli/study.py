@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -19,6 +19,7 @@ from lightune.config import (
     CurveConfig,
     DataConfig,
     LoraConfig,
+    MethodsConfig,
     ModelConfig,
     ProbeConfig,
     StudyConfig,
@@ -28,13 +29,13 @@ from lightune.config import (
 from lightune.errors import ConfigError
 
 ARMS = (
-    "Comma-separated: majority, tfidf, pretrained, zero-shot, probe, lora, full, an installed package's own, or "
-    "NAME=FILE for predictions from a file."
+    "Comma-separated: majority, tfidf, pretrained, zero-shot, probe, lora and all that `lightune methods` "
+    "lists, full, an installed package's own, or NAME=FILE for predictions from a file."
 )
 TRAIN = TrainingConfig()
 LORA = LoraConfig()
 CURVE = CurveConfig()
-DATA, LEARN, ADAPT, SHOW = "Data", "Training", "LoRA", "Output"
+DATA, LEARN, ADAPT, SHOW = "Data", "Training", "LoRA and other methods", "Output"
 PROMPT, MORE, LOOK = "Zero-shot and probe", "Is more data worth it", "Where it is right and wrong"
 
 
@@ -108,6 +109,17 @@ def study(
     target_modules: Annotated[
         str | None, Option(help="Comma-separated; every linear layer without it.", rich_help_panel=ADAPT)
     ] = None,
+    set_option: Annotated[
+        list[str] | None,
+        Option("--set", help="METHOD.OPTION=VALUE, an option of peft's; may be repeated.", rich_help_panel=ADAPT),
+    ] = None,
+    rate_trials: Annotated[
+        int | None,
+        Option(
+            help="Learning rates to try for each method in short trainings; 3 without it where there are several.",
+            rich_help_panel=ADAPT,
+        ),
+    ] = None,
     template: Annotated[
         list[str] | None, Option(help="A prompt with {text} and {label}; may be repeated.", rich_help_panel=PROMPT)
     ] = None,
@@ -157,6 +169,7 @@ def study(
             evaluations, patience, select_by, class_weights, frozen_dropout,
         ),
         lora=LoraConfig(rank, alpha, dropout, _names(target_modules)),
+        methods=MethodsConfig(_options(set_option), rate_trials),
         probe=ProbeConfig(pooling),
         zero_shot=ZeroShotConfig(tuple(template) if template else None, _words(label_words), not no_calibration),
         curve=CurveConfig(_sizes(curve), _names(curve_arms), curve_seeds),
@@ -185,6 +198,22 @@ def _names(value: str | None) -> tuple[str, ...] | None:
     if value is None:
         return None
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _options(values: list[str] | None) -> dict[str, dict[str, Any]]:
+    import yaml
+
+    found: dict[str, dict[str, Any]] = {}
+    for value in values or []:
+        name, sign, text = value.partition("=")
+        method, dot, option = name.partition(".")
+        if not (method and dot and option and sign):
+            raise ConfigError(f"--set: METHOD.OPTION=VALUE is expected, as vera.r=64, got {value!r}.")
+        try:
+            found.setdefault(method, {})[option] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {name}: a number, a word or true or false is expected, got {text!r}.") from None
+    return found
 
 
 def _sizes(value: str | None) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lightune.catalogue import METHODS
 from lightune.config.options import (
     CLASS_WEIGHTS,
     POOLINGS,
@@ -68,6 +69,8 @@ def faults_of(config: StudyConfig) -> list[str]:
         _at_least("--evaluations", training.evaluations, 1),
         _at_least("--patience", training.patience, 0),
         _at_least("--rank", lora.rank, 1),
+        _at_least("--rate-trials", config.methods.rate_trials, 0),
+        *_methods(config),
         _above("--epochs", training.epochs, 0),
         _above("--learning-rate", training.learning_rate, 0),
         _above("--alpha", lora.alpha, 0),
@@ -77,6 +80,13 @@ def faults_of(config: StudyConfig) -> list[str]:
         (0 <= training.weight_decay < math.inf, f"--weight-decay: 0 or more is expected, got {training.weight_decay}."),
     ]
     return [sentence for holds, sentence in checks if not holds]
+
+
+def _methods(config: StudyConfig) -> list[tuple[bool, str]]:
+    return [
+        (name in METHODS, f"--set {name}: a method is expected before the dot, but there is none of this name.")
+        for name in config.methods.options
+    ]
 
 
 def _choice(option: str, value: str, allowed: tuple[str, ...]) -> tuple[bool, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lightune.errors import ConfigError
 
@@ -129,6 +130,18 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class MethodsConfig:
+    """Methods other than LoRA. options: method -> peft's option -> value, over the catalogue's own.
+
+    rate_trials: learning rates tried for each adapter in short trainings, judged by validation, before the long one;
+    None: 3 where a study has several adapters, so that none loses by its default, and 0 where it has one.
+    """
+
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rate_trials: int | None = None
+
+
+@dataclass(frozen=True)
 class StudyConfig:
     """A whole study. `seed` is the arms' first seed, `seeds` with how many of them each trained arm is repeated."""
 
@@ -137,6 +150,7 @@ class StudyConfig:
     arms: tuple[str, ...] = DEFAULT_ARMS
     training: TrainingConfig = field(default_factory=TrainingConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
+    methods: MethodsConfig = field(default_factory=MethodsConfig)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
     zero_shot: ZeroShotConfig = field(default_factory=ZeroShotConfig)
     curve: CurveConfig = field(default_factory=CurveConfig)

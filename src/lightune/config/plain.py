@@ -46,12 +46,19 @@ def _words(value: Any, _: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _options(value: Any, _: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, Mapping) or not all(isinstance(own, Mapping) for own in value.values()):
+        raise _WrongKind(f"options by method are expected, got {value!r}")
+    return {str(method): {str(name): one for name, one in own.items()} for method, own in value.items()}
+
+
 _structure(bool, (bool,), "true or false")
 _structure(int, (int,), "a whole number")
 _structure(float, (int, float, str), "a number")  # 1e-3 is a text in YAML 1.1
 _structure(str, (str,), "a text")
 _converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
 _converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _words)
+_converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Mapping[str, Any]], _options)
 
 
 def config_to_dict(config: StudyConfig) -> dict[str, Any]:

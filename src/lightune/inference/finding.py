@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lightune.artifacts import ADAPTER, MODEL, PLUGIN, is_artifact, read_manifest
+from lightune.artifacts import ADAPTER, DELTA, MODEL, PLUGIN, is_artifact, read_manifest
 from lightune.errors import ConfigError, ModelError
 from lightune.inference.classifier import TextClassifier, load_classifier_folder
 from lightune.records import SEEDS_FOLDER
 
 DEFAULT_ARM = "lora"
 # What was trained on the texts, in the sense of a fine-tune; None: what stock peft or transformers saved.
-TRAINED = (ADAPTER, MODEL, PLUGIN, None)
+TRAINED = (ADAPTER, DELTA, MODEL, PLUGIN, None)
 
 
 def load(folder: str | Path, arm: str | None = None) -> TextClassifier:

@@ -1,14 +1,41 @@
 """The only place that imports peft."""
 
-from lightune.methods.adapters import adapter_config, is_adapter, load_adapter, save_adapter, trainable_parameters
-from lightune.methods.lora import attach_lora, linear_layers
+from lightune.methods.adapters import (
+    ADAPTER_FILE,
+    adapter_config,
+    is_adapter,
+    load_adapter,
+    method_of,
+    save_adapter,
+    trainable_parameters,
+)
+from lightune.methods.attach import attach, option_names, peft_config, train_head
+from lightune.methods.hooks import after_step, initialise_from_texts, rate_factors, why_not_here
+from lightune.methods.layers import bias_names, linear_layers
+from lightune.methods.merging import merge, stock_route, why_not_merged
+from lightune.methods.plain_lora import as_plain_lora, factors
 
 __all__ = [
+    "ADAPTER_FILE",
     "adapter_config",
-    "attach_lora",
+    "after_step",
+    "as_plain_lora",
+    "attach",
+    "bias_names",
+    "factors",
+    "initialise_from_texts",
     "is_adapter",
     "linear_layers",
     "load_adapter",
+    "merge",
+    "method_of",
+    "option_names",
+    "peft_config",
+    "rate_factors",
     "save_adapter",
+    "stock_route",
+    "train_head",
     "trainable_parameters",
+    "why_not_here",
+    "why_not_merged",
 ]

@@ -1,9 +1,11 @@
 """The one door to transformers' models: found, loaded, given a head and a pooling that can be trusted."""
 
+from lightune.models.conv1d import to_conv1d, to_linear
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
 from lightune.models.limits import resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
+from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
 from lightune.models.speedups import drop_frozen_dropout
 from lightune.models.tokenizers import load_tokenizer
@@ -25,6 +27,9 @@ __all__ = [
     "load_tokenizer",
     "quiet_transformers",
     "resolve_max_length",
+    "shrunk_classifier",
+    "to_conv1d",
+    "to_linear",
     "weights_digest",
     "why_no_language_head",
 ]

@@ -83,12 +83,15 @@ class TrainingPoint:
 
 @dataclass(frozen=True)
 class RateTrial:
-    """One learning rate tried in a short training before the long one. validation_loss: nats, at its end."""
+    """One learning rate tried in a short training before the long one. validation_loss: nats, at its end; NaN where it
+    diverged. tokens, rows: useful tokens and rows that it took, each pass over them."""
 
     learning_rate: float
     validation_loss: float
     steps: int
     seconds: float
+    tokens: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True)

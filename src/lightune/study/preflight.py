@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lightune.arms import arm_kind
 from lightune.behaviour import load_suite
+from lightune.catalogue import METHODS
 from lightune.config import NONE, StudyConfig
 from lightune.data import find_text_column, read_table
-from lightune.errors import ConfigError
+from lightune.errors import ConfigError, ModelError
 from lightune.evaluation import RANKED, check_slice_columns
 from lightune.records import Splits
 from lightune.study.labelling import text_column_of
+
+if TYPE_CHECKING:
+    from lightune.models import ModelSource
 
 
 def preflight(config: StudyConfig, splits: Splits) -> str | None:
@@ -100,15 +105,9 @@ def check_model(config: StudyConfig, splits: Splits) -> str | None:
     """
     if not any(arm_kind(arm).needs_model for arm in config.arms):
         return None
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    from lightune.methods import attach_lora
     from lightune.models import (
         find_model,
-        head_modules,
         load_tokenizer,
-        quiet_transformers,
         resolve_max_length,
         weights_digest,
         why_no_language_head,
@@ -120,9 +119,31 @@ def check_model(config: StudyConfig, splits: Splits) -> str | None:
         reason = why_no_language_head(source.config)
         if reason is not None:
             raise ConfigError(f"--arms zero-shot: {reason}")
-    if "lora" in config.arms:
-        with torch.device("meta"), quiet_transformers():
-            shape = type(source.config).from_dict({**source.config.to_dict(), "num_labels": len(splits.label_names)})
-            model = AutoModelForSequenceClassification.from_config(shape)
-            attach_lora(model, head_modules(model), config.lora)
+    check_methods(config, source, len(splits.label_names))
     return weights_digest(source)
+
+
+def check_methods(config: StudyConfig, source: ModelSource, labels: int) -> None:
+    """Put each method on a model of the same architecture, shrunk and without trained weights. Raises InputError for
+    options and layers that do not fit, and for a method that cannot be put on such a model."""
+    names = [arm for arm in config.arms if arm in METHODS]
+    for name in config.methods.options:
+        if name not in names:
+            raise ConfigError(f"--set {name}: it is no arm of this study; add it to --arms.")
+    if not names:
+        return
+    from lightune.arms.adapter import options_of
+    from lightune.methods import attach, why_not_here
+    from lightune.models import head_modules, shrunk_classifier
+
+    for name in names:
+        method = METHODS[name]
+        reason = why_not_here(method)
+        if reason is not None:
+            raise ConfigError(f"--arms {name}: {reason}.")
+        model = shrunk_classifier(source.config, labels)
+        targets = config.lora.target_modules if method.peft == "LORA" else None
+        try:
+            attach(model, head_modules(model), method, options_of(method, config), target_modules=targets)
+        except ModelError as error:
+            raise ModelError(f"--arms {name}: {error} `lightune methods --model` tells which ones can.") from error

@@ -1,7 +1,20 @@
 """Training and measuring with transformers' Trainer."""
 
-from lightune.training.batches import TokenRows
+from lightune.training.batches import RowCollator, TokenRows
+from lightune.training.demands import NOTHING, Demands
 from lightune.training.fit import Trained, fit, predict
 from lightune.training.recipe import FULL_RATES, LORA_RATES, Recipe, resolve_recipe
 
-__all__ = ["FULL_RATES", "LORA_RATES", "Recipe", "TokenRows", "Trained", "fit", "predict", "resolve_recipe"]
+__all__ = [
+    "FULL_RATES",
+    "LORA_RATES",
+    "NOTHING",
+    "Demands",
+    "Recipe",
+    "RowCollator",
+    "TokenRows",
+    "Trained",
+    "fit",
+    "predict",
+    "resolve_recipe",
+]

@@ -27,6 +27,11 @@ class TokenRows(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.encoded)
 
+    def take(self, rows: NDArray[np.int64]) -> TokenRows:
+        """These rows alone."""
+        encoded = Encoded(tuple(self.encoded.ids[row] for row in rows), self.encoded.cut[rows])
+        return TokenRows(encoded, self.labels[rows])
+
     def __getitem__(self, row: int) -> dict[str, Any]:
         return {"ids": self.encoded.ids[row], "label": int(self.labels[row]), "row": row}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -51,6 +52,19 @@ class Work(TrainerCallback, ExportableState):
         """What the Trainer keeps in a checkpoint, from which it makes this object again."""
         seconds = self.seconds_before + time.perf_counter() - self.started
         return {"args": {}, "attributes": {"tokens": self.tokens, "rows": self.rows, "seconds_before": seconds}}
+
+
+class AfterStep(TrainerCallback):
+    """Calls what a method wants to be called after each optimizer step, before the gradients go."""
+
+    def __init__(self, call: Callable[[int], None]) -> None:
+        self.call = call
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """The step's number counts from 0."""
+        self.call(state.global_step)
 
 
 class StopWhenNotFinite(TrainerCallback):

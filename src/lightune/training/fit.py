@@ -21,6 +21,7 @@ from lightune.records import TrainingFacts, TrainingPoint
 from lightune.runtime import pick_device
 from lightune.training.batches import RowCollator, TokenRows
 from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, ProgressCallback, StopWhenNotFinite
+from lightune.training.demands import NOTHING, Demands
 from lightune.training.gradients import check_gradients
 from lightune.training.recipe import Recipe
 from lightune.training.trainer import StepTrainer
@@ -57,11 +58,13 @@ def fit(
     seed: int,
     checkpoints: Path,
     progress: Progress,
+    demands: Demands = NOTHING,
 ) -> Trained:
     """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
 
     head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
-    was cut off goes on from the last one in it. Raises RunError when the training diverges.
+    was cut off goes on from the last one in it. demands: what the method asks for beside gradients. Raises RunError
+    when the training diverges.
     """
     sample = RowCollator(pad_id)([train[row] for row in range(min(4, len(train)))])
     check_gradients(model, sample, head)
@@ -76,6 +79,7 @@ def fit(
         step_rows=recipe.step_rows,
         batch_size=recipe.batch_size,
         class_weights=_class_weights(recipe, train.labels),
+        demands=demands,
     )
     trainer.remove_callback(PrinterCallback)
     end = checkpoints / END

@@ -19,7 +19,9 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from lightune.compute import length_batches
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
-from lightune.training.callbacks import Work
+from lightune.training.callbacks import AfterStep, Work
+from lightune.training.demands import NOTHING, Demands
+from lightune.training.trained_state import load_trained, save_trained
 from lightune.whole import whole_file
 
 
@@ -38,10 +40,14 @@ class StepTrainer(Trainer):
         step_rows: int = 16,
         batch_size: int = 16,
         class_weights: Tensor | None = None,
+        demands: Demands = NOTHING,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.add_callback(Work())
+        if demands.after_step is not None:
+            self.add_callback(AfterStep(demands.after_step))
+        self.demands = demands
         self.pad_id = pad_id
         self.step_rows = step_rows
         self.batch_size = batch_size
@@ -64,9 +70,12 @@ class StepTrainer(Trainer):
             work.tokens += int(batch["attention_mask"].sum())
             work.rows += len(labels)
             with self.compute_loss_context_manager():
-                logits = model(**batch).logits.float()
+                output = model(**batch, labels=labels) if self.demands.own_loss else model(**batch)
+                logits = output.logits.float()
                 losses = nn.functional.cross_entropy(logits, labels, reduction="none")
                 part = (losses * self._weights(labels)).sum() / total
+                if self.demands.own_loss:  # what the method adds to the mean, by this micro-batch's share of the step
+                    part = part + (output.loss - losses.mean()) * self._weights(labels).sum() / total
             self.accelerator.backward(part)
             loss += part.detach()
         return loss
@@ -76,6 +85,28 @@ class StepTrainer(Trainer):
         """What the training took so far. The Trainer puts another object in its place when it goes on from a
         checkpoint, so it is looked up each time."""
         return next(callback for callback in self.callback_handler.callbacks if isinstance(callback, Work))
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """The Trainer's, with parameters that learn faster in groups of their own."""
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        names = {id(parameter): name for name, parameter in _whole(self.model).named_parameters()}
+        for group in list(optimizer.param_groups):
+            for part, factor in self.demands.rate_factors.items():
+                faster = [one for one in group["params"] if part in names[id(one)]]
+                if faster:
+                    group["params"] = [one for one in group["params"] if part not in names[id(one)]]
+                    rate = group["lr"] * factor
+                    optimizer.add_param_group({**group, "params": faster, "lr": rate, "initial_lr": rate})
+        return optimizer
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        save_trained(_whole(self.model), Path(str(output_dir or self.args.output_dir)))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        load_trained(_whole(model or self.model), Path(resume_from_checkpoint))
+
+    def _load_best_model(self) -> None:
+        load_trained(_whole(self.model), Path(str(self.state.best_model_checkpoint)))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Whole steps, in the sampler's order."""
@@ -138,3 +169,8 @@ class StepTrainer(Trainer):
         batches = length_batches(rows.encoded.lengths)
         loader = DataLoader(rows, batch_sampler=batches, collate_fn=RowCollator(self.pad_id))
         return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+
+
+def _whole(model: nn.Module | None) -> nn.Module:
+    assert model is not None
+    return model

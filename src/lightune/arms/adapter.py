@@ -1,0 +1,184 @@
+"""Arms that adapt a frozen base with few parameters: LoRA, its variants, and every other method of the catalogue."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from lightune.arms.base import ArmContext, FitFacts
+from lightune.arms.fitted_model import FittedModel, load_base
+from lightune.arms.rate_search import AUTOMATIC, VALIDATION_ROWS, best_rate, search, trial_steps
+from lightune.arms.trained_model import Lesson, prepare, teach, train_model
+from lightune.artifacts import ADAPTER, DELTA, HEAD_FILE, save_adapter_artifact, save_delta_artifact
+from lightune.catalogue import METHODS, Method
+from lightune.compute import Encoder
+from lightune.config import StudyConfig
+from lightune.errors import RunError
+from lightune.methods import (
+    after_step,
+    as_plain_lora,
+    attach,
+    factors,
+    initialise_from_texts,
+    rate_factors,
+    stock_route,
+)
+from lightune.models import Classifier, drop_frozen_dropout
+from lightune.progress import Progress, silent
+from lightune.records import RateTrial, Rows
+from lightune.training import LORA_RATES, Demands, RowCollator, TokenRows
+
+# Texts that EVA looks at before it begins.
+EVA_ROWS, EVA_BATCH = 128, 16
+
+
+class AdapterArm:
+    """A method of the catalogue on the frozen base, and the head."""
+
+    def __init__(self, context: ArmContext) -> None:
+        self.context = context
+        self.method = METHODS[context.spec]
+
+    def fit(self, train: Rows, validation: Rows) -> FittedModel:
+        """Search for the learning rate where the study asks for it, train, keep the best by `validation`.
+
+        Raises RunError when the training diverges.
+        """
+        context = self.context
+        base, encoder = load_base(context)
+        start = time.perf_counter()
+        rates = [(width, rate * self.method.rate) for width, rate in LORA_RATES]
+        lesson = prepare(context, base, encoder, rates, train, validation)
+        prepared = time.perf_counter() - start
+        trials = self._search(lesson)
+        chosen = best_rate(trials)
+        if trials and chosen is None:
+            raise RunError(
+                f"The training diverged at each learning rate tried "
+                f"({', '.join(f'{trial.learning_rate:g}' for trial in trials)}). Give a smaller --learning-rate."
+            )
+        if chosen is not None:
+            lesson = lesson.at_rate(chosen)
+        start = time.perf_counter() - prepared
+        model = self._adapted(base, lesson)
+        before = factors(model) if self._changes_base else {}
+        facts = train_model(context, base, model, lesson, start, self._demands(model), trials)
+        if self._changes_base:
+            base, _ = load_base(context)
+            model = as_plain_lora(model, before, base.model, base.head.modules)
+        return FittedAdapter(context, base, model, encoder, facts, self.method)
+
+    @property
+    def _changes_base(self) -> bool:
+        return self.method.options.get("init_lora_weights") in ("pissa", "olora")
+
+    def _adapted(self, base: Classifier, lesson: Lesson) -> nn.Module:
+        config = self.context.config
+        if not config.training.frozen_dropout:
+            drop_frozen_dropout(base.model)
+        model = attach(
+            base.model,
+            base.head.modules,
+            self.method,
+            options_of(self.method, config),
+            steps=lesson.recipe.steps,
+            seed=self.context.seed,
+            target_modules=config.lora.target_modules if self.method.peft == "LORA" else None,
+        )
+        if self.method.options.get("init_lora_weights") == "eva":
+            initialise_from_texts(model, _batches(lesson.train, int(base.tokenizer.pad_token_id)))
+        return model
+
+    def _demands(self, model: nn.Module) -> Demands:
+        return Demands(self.method.own_loss, rate_factors(self.method), after_step(model))
+
+    def _search(self, lesson: Lesson) -> tuple[RateTrial, ...]:
+        count = rate_trials(self.context.config)
+        if count == 0:
+            return ()
+        folder = self.context.scratch / "checkpoints" / "trials"
+        folder.mkdir(parents=True, exist_ok=True)
+        steps = trial_steps(lesson.recipe.steps)
+        held_out = np.random.default_rng(self.context.seed).permutation(len(lesson.validation))[:VALIDATION_ROWS]
+
+        def attempt(rate: float) -> RateTrial:
+            return self._try(lesson.shorter(steps, rate, np.sort(held_out)), folder / f"{rate:g}")
+
+        return search(lesson.recipe.learning_rate, count, attempt, folder / "trials.json")
+
+    def _try(self, lesson: Lesson, folder: Path) -> RateTrial:
+        """Train on a fresh base for a few steps."""
+        start = time.perf_counter()
+        base, _ = load_base(self.context)
+        model = self._adapted(base, lesson)
+        rate, steps = lesson.recipe.learning_rate, lesson.recipe.steps
+        try:
+            trained = teach(self.context, base, model, lesson, folder, self._told(rate), self._demands(model))
+        except RunError:
+            return RateTrial(rate, math.nan, steps, time.perf_counter() - start)
+        looks = [point.validation for point in trained.facts.history if point.validation is not None]
+        seconds = time.perf_counter() - start + trained.seconds_before
+        return RateTrial(rate, float(looks[-1]["loss"]), steps, seconds, trained.tokens, trained.rows)
+
+    def _told(self, rate: float) -> Progress:
+        def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:  # noqa: ARG001
+            self.context.progress(f"try rate {rate:g}", done, total, {})
+
+        return progress if self.context.progress is not silent else silent
+
+
+class FittedAdapter(FittedModel):
+    """An adapter with its head."""
+
+    def __init__(
+        self, context: ArmContext, base: Classifier, model: nn.Module, encoder: Encoder, facts: FitFacts, method: Method
+    ) -> None:
+        super().__init__(context, base, model, encoder, facts, (context.seed,))
+        self.method = method
+
+    def save(self, folder: Path, temperature: float | None) -> str:
+        """Save peft's files with the head where peft leaves it out; of BitFit the parameters it trained."""
+        tokenizer = self.base.tokenizer
+        if self.method.peft is None:
+            names = {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+            save_delta_artifact(folder, names, tokenizer, self.manifest(DELTA, temperature=temperature))
+        else:
+            head = None if self.method.saves_head else HEAD_FILE
+            manifest = self.manifest(ADAPTER, head=head, temperature=temperature)
+            save_adapter_artifact(folder, self.model, self.base.head.modules, tokenizer, manifest)
+        if self.base.source.untrained:
+            return "none: the base's folder holds no weights that stock peft could load"
+        return stock_route(self.model, self.method)
+
+
+def options_of(method: Method, config: StudyConfig) -> dict[str, Any]:
+    """What the user has set for a method: LoRA's options for its whole family, and those by name."""
+    lora = config.lora
+    own = config.methods.options.get(method.name, {})
+    family = {"r": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout}
+    return {**(family if method.peft == "LORA" else {}), **own}
+
+
+def rate_trials(config: StudyConfig) -> int:
+    """How many learning rates each adapter tries: what was asked for; else none where one is given or there is only
+    one adapter, which has nobody to lose to."""
+    if config.methods.rate_trials is not None:
+        return config.methods.rate_trials
+    adapters = sum(arm in METHODS for arm in config.arms)
+    return AUTOMATIC if adapters > 1 and config.training.learning_rate is None else 0
+
+
+def _batches(rows: TokenRows, pad_id: int) -> list[dict[str, Any]]:
+    """The first rows without their labels."""
+    collate = RowCollator(pad_id)
+    count = min(EVA_ROWS, len(rows))
+    batches = [
+        collate([rows[at] for at in range(start, min(start + EVA_BATCH, count))])
+        for start in range(0, count, EVA_BATCH)
+    ]
+    return [{name: batch[name] for name in ("input_ids", "attention_mask")} for batch in batches]

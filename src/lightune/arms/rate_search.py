@@ -1,0 +1,66 @@
+"""The learning rate of an adapter, searched for in short trainings that validation judges: the same for each method,
+so that none loses by a bad default."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lightune.records import RateTrial, from_json, to_json
+from lightune.whole import write_whole
+
+# Half a decade between two rates: three of them span one.
+FACTOR = math.sqrt(10)
+# Of the long training's steps, but enough to see a difference.
+SHARE, LEAST_STEPS = 0.25, 20
+VALIDATION_ROWS = 500
+AUTOMATIC = 3
+
+
+def trial_steps(steps: int) -> int:
+    """Optimizer steps of a trial for a training of `steps`."""
+    return min(steps, max(round(SHARE * steps), LEAST_STEPS))
+
+
+def search(first: float, count: int, attempt: Callable[[float], RateTrial], kept: Path) -> tuple[RateTrial, ...]:
+    """Try `count` rates around `first`, half a decade apart, and one more beyond the end if the best stands there.
+
+    attempt: trains with a rate. kept: a JSON file where trials are kept, so that a run that was cut off does not repeat
+    them. Returns them in the order tried.
+    """
+    done = {trial.learning_rate: trial for trial in _read(kept)}
+    tried: list[RateTrial] = []
+
+    def tried_at(rate: float) -> None:
+        tried.append(done.get(rate) or attempt(rate))
+        write_whole(kept, json.dumps([to_json(trial) for trial in tried]))
+
+    grid = [_round(first * FACTOR ** (at - count // 2)) for at in range(count)]
+    for rate in grid:
+        tried_at(rate)
+    best = best_rate(tried)
+    if best is not None and count > 1 and best in (grid[0], grid[-1]):
+        tried_at(_round(best * (FACTOR if best == grid[-1] else 1 / FACTOR)))
+    return tuple(tried)
+
+
+def best_rate(trials: Sequence[RateTrial]) -> float | None:
+    """The rate with the lowest validation loss, the smaller one of two alike; None where all diverged."""
+    finite = [trial for trial in trials if math.isfinite(trial.validation_loss)]
+    if not finite:
+        return None
+    return min(finite, key=lambda trial: (trial.validation_loss, trial.learning_rate)).learning_rate
+
+
+def _round(rate: float) -> float:
+    """Three digits: a rate that people read, and the same float each time."""
+    return float(f"{rate:.3g}")
+
+
+def _read(kept: Path) -> list[RateTrial]:
+    try:
+        return [from_json(RateTrial, value) for value in json.loads(kept.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []

@@ -1,0 +1,181 @@
+"""A method put on a model: frozen base, trained adapter and head."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import peft
+import torch
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from torch import nn
+from transformers import PreTrainedModel
+
+from lightune.catalogue import EMBEDDING, LINEAR, NORMS, Method
+from lightune.errors import ConfigError, ModelError
+from lightune.methods.layers import asked_layers, bias_names, has_conv1d, norm_layers, shape_of, shortened, sides
+from lightune.models import to_linear
+
+# What a peft configuration is built from here, and is nobody's option.
+OWN_OPTIONS = (
+    "task_type",
+    "target_modules",
+    "modules_to_save",
+    "fan_in_fan_out",
+    "feedforward_modules",
+    "total_step",
+)
+TASKS = "task_ids"
+
+
+def attach(
+    model: PreTrainedModel,
+    head: Sequence[str],
+    method: Method,
+    options: Mapping[str, Any] | None = None,
+    *,
+    steps: int = 1,
+    seed: int = 0,
+    target_modules: Sequence[str] | None = None,
+) -> nn.Module:
+    """Freeze `model`, put `method` on it and leave its parameters and the modules of the `head` to be trained.
+
+    options: beside the catalogue's, which they override. steps: of the training to come. seed: of whatever is drawn at
+    random; the global generator is left as it was. GPT-2's Conv1D becomes Linear in place where the method needs it.
+    Raises ConfigError for options or targets that do not fit, ModelError where the method cannot be put on this model.
+    """
+    converted = () if method.conv1d else to_linear(model)
+    if method.peft is None:
+        return _biases(model, head)
+    config = peft_config(model, head, method, options, steps=steps, target_modules=target_modules)
+    try:
+        with torch.random.fork_rng(), quiet_peft():
+            torch.manual_seed(seed)
+            adapted = peft.get_peft_model(model, config)
+    except (ValueError, TypeError, NotImplementedError, AttributeError, RuntimeError, IndexError, KeyError) as error:
+        # Each tuner says in its own way that a model is not for it.
+        raise ModelError(f"{method.title} cannot be put on this model: {_sentence(error)}") from error
+    adapted.converted_layers = converted  # type: ignore[assignment]
+    make_task_free(adapted)
+    if not method.saves_head:
+        train_head(adapted, head)
+    return adapted
+
+
+def peft_config(
+    model: PreTrainedModel,
+    head: Sequence[str],
+    method: Method,
+    options: Mapping[str, Any] | None = None,
+    *,
+    steps: int = 1,
+    target_modules: Sequence[str] | None = None,
+) -> peft.PeftConfig:
+    """Make peft's configuration of `method` for this model, as `attach` uses it. Raises ConfigError."""
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(method.peft)]
+    known = {field.name for field in fields(kind)}
+    asked = dict(options or {})
+    for name in asked:
+        if name not in option_names(method):
+            raise ConfigError(
+                f"--set {method.name}.{name}: it is no option of {method.title}; there are "
+                f"{', '.join(option_names(method))}."
+            )
+    values = {**method.resolved(shape_of(model, head, steps)), **asked}
+    values |= _targets(model, head, method, target_modules)
+    values |= {"modules_to_save": list(head), "fan_in_fan_out": has_conv1d(model)}
+    values = {name: value for name, value in values.items() if name in known}
+    try:
+        return kind(task_type=peft.TaskType.SEQ_CLS, **values)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"--set {method.name}: {_sentence(error)}") from error
+
+
+def option_names(method: Method) -> tuple[str, ...]:
+    """The names of peft's options of `method` that are the user's to set."""
+    if method.peft is None:
+        return ()
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(method.peft)]
+    common = {field.name for field in fields(peft.PeftConfig)}
+    return tuple(sorted({field.name for field in fields(kind)} - common - set(OWN_OPTIONS)))
+
+
+@contextlib.contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Keep what tuners warn of from the terminal: defaults that are chosen here on purpose."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _targets(
+    model: PreTrainedModel, head: Sequence[str], method: Method, asked: Sequence[str] | None
+) -> dict[str, Any]:
+    """Which modules the method changes, in peft's words. Raises ModelError where the model has none."""
+    if method.targets == NORMS:
+        norms = norm_layers(model, head)
+        if not norms:
+            raise ModelError(f"{method.title} cannot be put on this model: it has no normalisation layers.")
+        return {"target_modules": norms}
+    if method.targets == EMBEDDING:
+        embedding = model.get_input_embeddings()
+        return {"target_modules": [name for name, module in model.named_modules() if module is embedding]}
+    if method.targets != LINEAR:
+        return {}
+    layers = asked_layers(model, head, asked)
+    width = int(model.config.hidden_size)
+    # What feeds back into the hidden states from a wider layer; IA3 scales its input, of all others the output.
+    narrowing = [name for name in layers if sides(model.get_submodule(name))[0] > width]
+    if method.name == "ia3":  # peft asks that the one list be part of the other, name by name
+        return {"target_modules": layers, "feedforward_modules": narrowing}
+    return {"target_modules": shortened(model, layers)}
+
+
+def _sentence(error: BaseException) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= 200 else f"{said[:199]}…"
+
+
+def make_task_free(model: nn.Module) -> None:
+    """Have `model` answer as for its first task where its method asks which task a text belongs to."""
+
+    def first_task(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ARG001
+        ids = kwargs.get("input_ids")
+        if ids is not None and TASKS not in kwargs:
+            kwargs = {**kwargs, TASKS: torch.zeros(len(ids), dtype=torch.int64, device=ids.device)}
+        return args, kwargs
+
+    config = getattr(model, "active_peft_config", None)
+    if getattr(config, "num_tasks", None) or getattr(config, "n_tasks", None):
+        model.register_forward_pre_hook(first_task, with_kwargs=True)
+
+
+def train_head(model: nn.Module, head: Sequence[str]) -> list[str]:
+    """Let the head's parameters be trained where peft has frozen them; return their names in `model`."""
+    found = [
+        name
+        for name, _ in model.named_parameters()
+        if any(f".{module}." in f".{name}" for module in head) and ".original_module." not in name
+    ]
+    for name in found:
+        model.get_parameter(name).requires_grad_(True)
+    return found
+
+
+def _biases(model: PreTrainedModel, head: Sequence[str]) -> nn.Module:
+    names = bias_names(model, head)
+    if not names:
+        raise ModelError("this model's layers have no biases")
+    model.requires_grad_(False)
+    for name in names:
+        model.get_parameter(name).requires_grad_(True)
+    train_head(model, head)
+    return model

@@ -1,0 +1,51 @@
+"""What single methods ask of a training beside gradients."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+
+import peft
+import torch
+from torch import Tensor, nn
+
+from lightune.catalogue import Method
+from lightune.methods.attach import quiet_peft
+
+
+def after_step(model: nn.Module) -> Callable[[int], None] | None:
+    """What is to be called after each optimizer step, gradients still there, with its number from 0; None: nothing.
+
+    AdaLoRA moves its ranks then (Zhang et al. 2023, arXiv 2303.10512).
+    """
+    if not isinstance(model, peft.PeftModel) or model.peft_type is not peft.PeftType.ADALORA:
+        return None
+    return lambda step: model.base_model.update_and_allocate(step)  # type: ignore[operator]
+
+
+def rate_factors(method: Method) -> dict[str, float]:
+    """By part of a parameter's name, how much faster than the others it learns.
+
+    LoRA+: the second factor 16 times as fast (Hayou et al. 2024, arXiv 2402.12354).
+    """
+    return {".lora_B.": 16.0} if method.name == "lora-plus" else {}
+
+
+def initialise_from_texts(model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> None:
+    """Begin EVA's first factors with the directions in which the inputs of each layer vary most over `batches`
+    (input_ids, attention_mask), the same rank everywhere (Paischer et al. 2024, arXiv 2410.07170)."""
+    assert isinstance(model, peft.PeftModel)
+    config = model.active_peft_config
+    config.eva_config = peft.EvaConfig(rho=1.0, use_label_mask=False)
+    model.eval()
+    with quiet_peft():
+        peft.initialize_lora_eva_weights(model, [dict(batch) for batch in batches], show_progress_bar=False)
+
+
+def why_not_here(method: Method) -> str | None:
+    """Say why a method cannot run on this machine, whatever the model; None where it can."""
+    if method.name != "qlora":
+        return None
+    missing = [] if torch.cuda.is_available() else ["a CUDA device"]
+    missing += [] if importlib.util.find_spec("bitsandbytes") else ["the package bitsandbytes"]
+    return f"it needs {' and '.join(missing)}, which this machine does not have" if missing else None

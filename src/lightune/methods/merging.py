@@ -1,0 +1,60 @@
+"""From an adapted model to a plain one: the adapter's change written into the weights."""
+
+from __future__ import annotations
+
+import peft
+from torch import nn
+from transformers import PreTrainedModel
+
+from lightune.catalogue import MERGE, NO_WEIGHTS, Method
+from lightune.errors import ModelError
+from lightune.methods.adapters import method_of
+from lightune.methods.attach import quiet_peft
+from lightune.models import to_conv1d
+
+
+def merge(model: nn.Module) -> PreTrainedModel:
+    """Turn an adapted model, freshly loaded, into a stock classifier that answers the same; it is used up.
+
+    Layers that were turned into Linear are Conv1D again. A model without an adapter is returned as it is. Raises
+    ModelError, saying why, for a method that is no change of the weights.
+    """
+    if not isinstance(model, peft.PeftModel):
+        assert isinstance(model, PreTrainedModel)
+        return model
+    why = why_not_merged(model)
+    if why is not None:
+        raise ModelError(f"The adapter cannot be merged: {why}.")
+    with quiet_peft():
+        merged: PreTrainedModel = model.merge_and_unload(safe_merge=False)
+    to_conv1d(merged, getattr(model, "converted_layers", ()))
+    merged.eval()
+    return merged
+
+
+def why_not_merged(model: nn.Module) -> str | None:
+    """Say why an adapted model cannot be merged; None where it can."""
+    if not isinstance(model, peft.PeftModel):
+        return None
+    if isinstance(model.active_peft_config, peft.PromptLearningConfig):
+        return NO_WEIGHTS
+    method = method_of(model.active_peft_config)
+    return None if method is None else method.cannot.get(MERGE)
+
+
+def stock_route(model: nn.Module, method: Method) -> str:
+    """How stock libraries come to the answers of an adapted model: `adapter` where stock peft loads it on the base as
+    it is, else `merged`, else `none: <reason>`."""
+    converted = bool(getattr(model, "converted_layers", ()))
+    config = getattr(model, "active_peft_config", None)
+    asks_task = bool(getattr(config, "num_tasks", None) or getattr(config, "n_tasks", None))
+    if method.peft is not None and method.saves_head and not converted and not asks_task:
+        return "adapter"
+    reason = why_not_merged(model)
+    if reason is None:
+        return "merged"
+    if asks_task:
+        return f"none: stock peft wants a task's number with each text; and it cannot be merged: {reason}"
+    if not method.saves_head:
+        return f"none: stock peft saves no head with it; and it cannot be merged: {reason}"
+    return f"none: stock peft loads it on Linear layers alone; and it cannot be merged: {reason}"

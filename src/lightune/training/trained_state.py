@@ -1,0 +1,38 @@
+"""What a checkpoint keeps of a model: the parameters that are trained, whatever method they belong to.
+
+peft's own files leave out what some methods train (a head, an encoder of prompts) and take another path back for each
+of them; names and numbers are the same for all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+TRAINED_FILE = "trained.safetensors"
+
+
+def save_trained(model: nn.Module, folder: Path) -> None:
+    """Write the trained parameters of `model` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        name: parameter.detach().cpu().contiguous().clone()  # tied ones would share memory, which safetensors refuses
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+    save_file(state, folder / TRAINED_FILE)
+
+
+def load_trained(model: nn.Module, folder: Path) -> None:
+    """Put back what `save_trained` wrote. Raises ValueError where it is of another model."""
+    state = load_file(folder / TRAINED_FILE)
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if set(state) != set(trained):
+        odd = sorted(set(state) ^ set(trained))
+        raise ValueError(f"{folder / TRAINED_FILE}: the model's trained parameters are expected, {odd[0]} does not fit")
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            parameter.copy_(state[name])
