@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lightune.arms.fitted_model import FittedModel, load_base
 from lightune.arms.rate_search import AUTOMATIC, VALIDATION_ROWS, best_rate, search, trial_steps
 from lightune.arms.trained_model import Lesson, prepare, teach, train_model
 from lightune.artifacts import ADAPTER, DELTA, HEAD_FILE, save_adapter_artifact, save_delta_artifact
-from lightune.catalogue import METHODS, Method
+from lightune.catalogue import METHODS, PROMPT, Method
 from lightune.compute import Encoder
 from lightune.config import StudyConfig
 from lightune.errors import RunError
@@ -28,7 +29,7 @@ from lightune.methods import (
     rate_factors,
     stock_route,
 )
-from lightune.models import Classifier, drop_frozen_dropout
+from lightune.models import Classifier, drop_frozen_dropout, longest_input
 from lightune.progress import Progress, silent
 from lightune.records import RateTrial, Rows
 from lightune.training import LORA_RATES, Demands, RowCollator, TokenRows
@@ -51,6 +52,7 @@ class AdapterArm:
         """
         context = self.context
         base, encoder = load_base(context)
+        encoder = self._with_room(base, encoder)
         start = time.perf_counter()
         rates = [(width, rate * self.method.rate) for width, rate in LORA_RATES]
         lesson = prepare(context, base, encoder, rates, train, validation)
@@ -72,6 +74,14 @@ class AdapterArm:
             base, _ = load_base(context)
             model = as_plain_lora(model, before, base.model, base.head.modules)
         return FittedAdapter(context, base, model, encoder, facts, self.method)
+
+    def _with_room(self, base: Classifier, encoder: Encoder) -> Encoder:
+        """The encoder with a cut that leaves the method's virtual tokens their positions."""
+        if self.method.targets != PROMPT:
+            return encoder
+        options = {**self.method.options, **options_of(self.method, self.context.config)}
+        most = longest_input(base.source.config, base.tokenizer) - int(options.get("num_virtual_tokens", 0))
+        return replace(encoder, max_length=min(encoder.max_length, most))
 
     @property
     def _changes_base(self) -> bool:

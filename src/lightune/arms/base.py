@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lightune.config import StudyConfig
 from lightune.progress import Progress
-from lightune.records import Rows, TrainingFacts
+from lightune.records import Observed, Rows, TrainingFacts
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FitFacts:
 
     validation_use: what it used the validation rows for, in words. held_out: probabilities [validation rows, labels]
     from before those rows were learned from too; None: what it answers for them now. labels_only: its probabilities
-    are labels, each with certainty.
+    are labels, each with certainty. observed: what the training did to the model's tensors.
     """
 
     fit_seconds: float
@@ -55,6 +55,7 @@ class FitFacts:
     validation_use: str = "nothing"
     held_out: NDArray[np.float64] | None = None
     labels_only: bool = False
+    observed: Observed | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from lightune.methods import trainable_parameters
 from lightune.models import Classifier, embedding_shape
 from lightune.progress import Progress
 from lightune.records import RateTrial, Rows
-from lightune.training import NOTHING, Demands, Recipe, TokenRows, Trained, fit, resolve_recipe
+from lightune.training import NOTHING, Demands, Recipe, TokenRows, Trained, fit, observe, resolve_recipe, tensor_digests
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def train_model(
     trials: tuple[RateTrial, ...] = (),
 ) -> FitFacts:
     """`teach`, and tell of it. start: when the work on the lesson began, by time.perf_counter, without the trials."""
+    before = tensor_digests(model)
     trained = teach(context, base, model, lesson, context.scratch / "checkpoints", context.progress, demands)
     seconds = time.perf_counter() - start + trained.seconds_before + sum(trial.seconds for trial in trials)
     changed, total = trainable_parameters(model)
@@ -125,5 +126,6 @@ def train_model(
         replace(trained.facts, trials=trials),
         notes,
         base.head.state,
+        observed=observe(model, base.head.modules, before),
         validation_use=f"chose the learning rate by loss; {use}" if trials else use,
     )

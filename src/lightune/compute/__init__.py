@@ -6,12 +6,15 @@ from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
 from lightune.compute.linear import Constant, Linear
+from lightune.compute.padded import LEFT, RIGHT, padded_logits
 from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
 from lightune.compute.scorer import ModelScorer, Scored, Scorer
 from lightune.compute.zero_shot import ZeroShotScorer
 
 __all__ = [
+    "LEFT",
+    "RIGHT",
     "BagOfWords",
     "Constant",
     "Encoded",
@@ -27,6 +30,7 @@ __all__ = [
     "length_batches",
     "logits_of",
     "new_vectorizer",
+    "padded_logits",
     "pooled_features",
     "softmax",
 ]

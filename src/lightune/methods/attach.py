@@ -144,6 +144,11 @@ def _sentence(error: BaseException) -> str:
     return said if len(said) <= 200 else f"{said[:199]}…"
 
 
+def virtual_tokens(model: nn.Module) -> int:
+    """How many of the model's positions an adapter takes for tokens of its own."""
+    return int(getattr(getattr(model, "active_peft_config", None), "num_virtual_tokens", None) or 0)
+
+
 def make_task_free(model: nn.Module) -> None:
     """Have `model` answer as for its first task where its method asks which task a text belongs to."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import peft
+from peft.utils import ModulesToSaveWrapper
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -27,9 +28,18 @@ def merge(model: nn.Module) -> PreTrainedModel:
         raise ModelError(f"The adapter cannot be merged: {why}.")
     with quiet_peft():
         merged: PreTrainedModel = model.merge_and_unload(safe_merge=False)
+    _unwrap_head(merged)
     to_conv1d(merged, getattr(model, "converted_layers", ()))
     merged.eval()
     return merged
+
+
+def _unwrap_head(model: nn.Module) -> None:
+    """Put trained modules in the place of what peft has left around them: some tuners merge and leave the head's."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, ModulesToSaveWrapper):
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, module.modules_to_save[module.active_adapter])
 
 
 def why_not_merged(model: nn.Module) -> str | None:

@@ -3,7 +3,7 @@
 from lightune.models.conv1d import to_conv1d, to_linear
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
-from lightune.models.limits import resolve_max_length
+from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
@@ -25,6 +25,7 @@ __all__ = [
     "load_classifier",
     "load_language_model",
     "load_tokenizer",
+    "longest_input",
     "quiet_transformers",
     "resolve_max_length",
     "shrunk_classifier",

@@ -5,7 +5,7 @@ Everything here is picklable, and everything but the texts and the predictions g
 """
 
 from lightune.records.acquisition import Ranked
-from lightune.records.certificate import FAIL, NOT_APPLICABLE, PASS, Certificate, Check
+from lightune.records.certificate import FAIL, NOT_APPLICABLE, PASS, Certificate, Check, Observed
 from lightune.records.data import DataFacts, Rows, SplitFacts, Splits
 from lightune.records.findings import (
     AloneRight,
@@ -77,6 +77,7 @@ __all__ = [
     "LabelIssue",
     "LabelIssues",
     "Metric",
+    "Observed",
     "OtherTruth",
     "Overlap",
     "Predictions",

@@ -26,6 +26,19 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """What was seen of a model's tensors while it was trained, to the bit: how many of the head, of what else was meant
+    to change (an adapter, or all of the model), and of the frozen rest there are, and how many of each changed."""
+
+    head: int
+    head_changed: int
+    adapter: int
+    adapter_changed: int
+    frozen: int
+    frozen_changed: int
+
+
+@dataclass(frozen=True)
 class Certificate:
     """What `certificate.json` holds.
 

@@ -128,6 +128,7 @@ class _Measure:
             head=first.head,
             validation_use=first.validation_use,
             labels_only=first.labels_only,
+            certificate=first.certificate,
             calibration=None if first.labels_only else calibration(answered.first, self._temperature(first)),
         )
 

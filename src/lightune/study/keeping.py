@@ -1,69 +1,68 @@
-"""What a run made, saved, loaded again and compared: what is kept answers as what was measured."""
+"""What a run made, saved and certified: what is kept answers as what was measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from lightune.errors import RunError
 from lightune.progress import Progress
-from lightune.records import Rows
-from lightune.runtime import pick_device
+from lightune.records import Certificate, Rows, dumps
+from lightune.whole import write_whole
 
 if TYPE_CHECKING:
     from lightune.arms.base import Fitted
 
-CHECKED_ROWS = 64
-TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2}
-
 
 @dataclass(frozen=True)
 class Saved:
-    """What became of an artefact. difference: None where nothing was saved that can be loaded again."""
+    """What became of an artefact. certificate: None where nothing was saved that can be loaded again."""
 
     route: str | None = None
     size: int = 0
-    difference: float | None = None
+    certificate: Certificate | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """The largest difference in logits between what a new process loads and what was in memory."""
+        if self.certificate is None:
+            return None
+        return next(check.difference for check in self.certificate.checks if check.name == "saved = in memory")
 
 
-def save_and_reload(folder: Path, fitted: Fitted, test: Rows, temperature: float | None, progress: Progress) -> Saved:
-    """Save the artefact, load it again, and compare its answers. What answers differently is removed."""
+def save_and_certify(
+    folder: Path, run: Path, fitted: Fitted, test: Rows, temperature: float | None, progress: Progress
+) -> Saved:
+    """Save the artefact and certify it on rows of `test`. One that fails is removed; its certificate stays in the
+    run's folder. Raises RunError, naming the lines that failed."""
     from lightune.artifacts import folder_bytes, is_artifact, remove_artifact
+    from lightune.certification import CERTIFICATE, certify, choose_texts, write_certificate
 
     progress("save", 0, 1, {})
     route = fitted.save(folder, temperature)
     if not is_artifact(folder):
         return Saved(route)
+    size = folder_bytes(folder)
     try:
-        difference = _reload(folder, fitted, test)
+        checked = choose_texts(test, encoder_of(fitted))
+        reference = fitted.logits(checked.texts)
+        observed = fitted.facts.observed
+        certificate = certify(
+            folder, checked, reference, observed, route, lambda done, total: progress("certify", done, total, {})
+        )
+        write_whole(run / CERTIFICATE, dumps(certificate))
+        if not certificate.passed:
+            said = "; ".join(f"{check.name}: {check.reason}" for check in certificate.failed)
+            raise RunError(f"The saved artefact does not pass its certificate, so it is not to be trusted. {said}.")
+        write_certificate(folder, certificate, reference)
     except BaseException:
         remove_artifact(folder)
         raise
-    return Saved(route, folder_bytes(folder), difference)
+    return Saved(route, size, certificate)
 
 
-def _reload(artifact: Path, fitted: Fitted, rows: Rows) -> float:
-    """Largest difference between the logits of the artefact, loaded again, and those in memory. Raises RunError."""
-    from lightune.inference import load
-
-    texts = checked_texts(rows)
-    difference = float(np.abs(load(artifact).logits(texts) - fitted.logits(texts)).max())
-    tolerance = TOLERANCES[pick_device().precision]
-    if not difference <= tolerance:
-        raise RunError(
-            f"The saved artefact, loaded again, answers differently: its logits differ by {difference:.2g} where at "
-            f"most {tolerance:.0e} is allowed, so it is not to be trusted."
-        )
-    return difference
-
-
-def checked_texts(rows: Rows) -> list[str]:
-    """Return real texts to compare answers on: the longest, the shortest, an empty one, and others spread over the
-    rows."""
-    order = np.argsort([len(text) for text in rows.texts], kind="stable")
-    spread = np.linspace(0, len(rows) - 1, num=min(CHECKED_ROWS - 3, len(rows)), dtype=np.int64)
-    chosen = dict.fromkeys([int(order[-1]), int(order[0]), *spread.tolist()])
-    return ["", *(rows.texts[at] for at in chosen)]
+def encoder_of(fitted: Fitted) -> Any:
+    """The encoder of an arm that reads tokens; None for all others."""
+    own = getattr(fitted, "encoder", None)
+    return own if own is not None else getattr(getattr(fitted, "scorer", None), "encoder", None)

@@ -13,12 +13,13 @@ import cattrs
 
 from lightune.config import StudyConfig
 from lightune.evaluation import check_predictions
+from lightune.fresh import fresh_processes
 from lightune.predictions import write_predictions
 from lightune.progress import Progress
 from lightune.records import RunKey, RunRecord, Splits, dumps, from_json, to_json
 from lightune.runtime import seed_everything
 from lightune.study.handover import read_splits, write_cut
-from lightune.study.keeping import Saved, save_and_reload
+from lightune.study.keeping import Saved, save_and_certify
 from lightune.study.measured import answers_of, cost_of, predictions_of, temperature_of
 from lightune.study.portion import portion
 from lightune.whole import write_whole
@@ -69,6 +70,8 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     folder = Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(spec.key.seed)
+    if spec.artifact is not None:
+        fresh_processes()  # it loads its libraries while the arm learns
     facts = splits.facts
     context = ArmContext(
         spec=spec.arm,
@@ -91,7 +94,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     cost = cost_of(fitted.facts, answers["test"], len(splits.test))  # before the reload, which holds a second model
     saved = Saved()
     if spec.artifact is not None:
-        saved = save_and_reload(Path(spec.artifact), fitted, splits.test, temperature, progress)
+        saved = save_and_certify(Path(spec.artifact), folder, fitted, splits.test, temperature, progress)
     write_predictions(folder / PREDICTIONS, spec.key.arm, predictions)
     write_cut(folder, answers)
     record = RunRecord(
@@ -110,6 +113,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         validation_use=fitted.facts.validation_use,
         labels_only=fitted.facts.labels_only,
         temperature=temperature,
+        certificate=saved.certificate,
     )
     write_whole(folder / RECORD, dumps(record))
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

@@ -3,6 +3,7 @@
 from lightune.training.batches import RowCollator, TokenRows
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.fit import Trained, fit, predict
+from lightune.training.observing import observe, tensor_digests
 from lightune.training.recipe import FULL_RATES, LORA_RATES, Recipe, resolve_recipe
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "TokenRows",
     "Trained",
     "fit",
+    "observe",
     "predict",
     "resolve_recipe",
+    "tensor_digests",
 ]

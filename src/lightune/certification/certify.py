@@ -1,0 +1,121 @@
+"""A certificate: an artefact checked on real rows, line by line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from lightune.arrays import keep_arrays, kept_arrays
+from lightune.artifacts import load_artifact
+from lightune.certification import checks
+from lightune.certification.subject import Floats, Subject, scratch_folder
+from lightune.certification.texts import CheckedTexts
+from lightune.models import quiet_transformers
+from lightune.records import SEEDS_FOLDER, Certificate, Check, Observed, dumps
+from lightune.runtime import pick_device
+from lightune.version import VERSION
+from lightune.whole import write_whole
+
+CERTIFICATE, REFERENCE, FORMAT = "certificate.json", "reference.arrays", 1
+# Beside weights and settings, files that may change and change nothing.
+UNCHECKED = (CERTIFICATE, REFERENCE, "README.md")
+Told = Callable[[int, int], None]
+
+
+def certify(
+    folder: Path,
+    checked: CheckedTexts,
+    reference: Floats | None = None,
+    observed: Observed | None = None,
+    stock_route: str | None = None,
+    told: Told | None = None,
+) -> Certificate:
+    """Check the artefact in `folder` and return its certificate, without writing it.
+
+    reference: logits [texts, labels] of the model in memory. observed: what was seen while it was trained.
+    stock_route: as its arm gave it. told: hears how many of how many parts are done. Raises ModelError where the
+    artefact cannot be loaded at all, RunError where a process that it was loaded in broke down.
+    """
+    with quiet_transformers(), scratch_folder() as scratch:
+        artifact = load_artifact(folder)
+        loaded = artifact.scorer.score(checked.texts).logits
+        each = np.concatenate([artifact.scorer.score([text]).logits for text in checked.texts])
+        subject = Subject(folder, artifact, checked, reference, loaded, each, stock_route, scratch)
+        lines = _lines(subject, observed, told or _nobody)
+    manifest = artifact.manifest
+    return Certificate(
+        format=FORMAT,
+        lightune=VERSION,
+        arm=manifest.arm if manifest is not None else "",
+        kind=manifest.kind if manifest is not None else "stock",
+        precision=pick_device().precision,
+        rows=len(checked.texts),
+        cut_rows=checked.cut,
+        row_ids=checked.row_ids,
+        checks=tuple(lines),
+        artifact=digests(folder),
+    )
+
+
+def _lines(subject: Subject, observed: Observed | None, told: Told) -> list[Check]:
+    parts = 6
+    answers = subject.ask("recall", folder=str(subject.folder.resolve()), texts=list(subject.texts))
+    told(1, parts)
+    alone = checks.alone(subject)
+    told(2, parts)
+    padding = checks.padding(subject)
+    told(3, parts)
+    merged, plain = checks.merged(subject)
+    told(4, parts)
+    exported, exported_logits = checks.exported(subject, plain)
+    told(5, parts)
+    stock, stock_logits = checks.stock_peft(subject)
+    told(6, parts)
+    return [
+        alone,
+        padding,
+        checks.trained(subject, observed),
+        checks.untouched(subject, observed),
+        checks.reloaded(subject, answers),
+        merged,
+        exported,
+        checks.same_labels(subject, {"exported": exported_logits, "stock peft": stock_logits}),
+        stock,
+        checks.probabilities(subject),
+        checks.end_of_text(subject),
+    ]
+
+
+def _nobody(done: int, total: int) -> None:
+    """Tell nobody that `done` of `total` parts are done."""
+
+
+def write_certificate(folder: Path, certificate: Certificate, reference: Floats | None) -> None:
+    """Write `certificate.json` into the artefact's folder, and the logits that it must give again."""
+    if reference is not None:
+        keep_arrays(folder / REFERENCE, _key(certificate), {"logits": np.asarray(reference)})
+    write_whole(folder / CERTIFICATE, dumps(certificate))
+
+
+def kept_reference(folder: Path, certificate: Certificate) -> Floats | None:
+    """The logits kept with `certificate`; None where they are not there."""
+    arrays = kept_arrays(folder / REFERENCE, _key(certificate))
+    return None if arrays is None else np.asarray(arrays["logits"], dtype=np.float64)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of the artefact, by its path there."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and name.parts[0] != SEEDS_FOLDER and name.name not in UNCHECKED:
+            with path.open("rb") as handle:
+                found[name.as_posix()] = hashlib.file_digest(handle, "sha256").hexdigest()
+    return found
+
+
+def _key(certificate: Certificate) -> str:
+    return hashlib.sha256("".join(certificate.row_ids).encode()).hexdigest()
