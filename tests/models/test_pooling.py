@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification
 
 from lightune.config import LoraConfig
 from lightune.methods import attach_lora
-from lightune.models.pooling import align_right, last_token
+from lightune.models.rows import align_right, last_token
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter
 from tests.fixtures.models import KINDS
 
