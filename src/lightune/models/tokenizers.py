@@ -30,8 +30,9 @@ def load_tokenizer(source: ModelSource) -> Any:
             f"--model {source.name}: a tokenizer of the tokenizers library (tokenizer.json) is expected, but this "
             "model has none."
         )
-    if not set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids):
-        # transformers makes an empty one where a model has no tokenizer's files, and every text would be unknown.
+    if len(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)) < 2:
+        # transformers makes an empty one where a model has no tokenizer's files, and every text would be unknown. T5's
+        # empty one knows the space.
         raise ModelError(
             f"--model {source.name}: a tokenizer (tokenizer.json) is expected beside the model, but there is none."
         )
