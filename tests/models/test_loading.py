@@ -280,9 +280,7 @@ def test_a_saved_classifier_is_stock_and_its_head_counts_as_trained(
         assert set(file.keys()) == {name for name, _ in base.model.named_parameters()}
 
 
-def test_modernbert_is_not_compiled(
-    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_modernbert_is_not_compiled(bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shutil.copytree(bases["modernbert"], tmp_path / "compiled")
     edit_config(folder, reference_compile=True)
     expected = answers(load(bases["modernbert"]).model, **BATCH)
