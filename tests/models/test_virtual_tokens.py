@@ -32,13 +32,8 @@ PROMPTED = [(kind, method) for kind, method in CASES if method != "prefix tuning
 
 def wrap(model: nn.Module, method: str, head: tuple[str, ...] = ("classifier", "score")) -> Any:
     """Wrap `model` in peft's prompt method, its virtual tokens large enough to count."""
-    config = (
-        CONFIGS[method](
-            task_type="SEQ_CLS", num_virtual_tokens=VIRTUAL, encoder_hidden_size=16, modules_to_save=list(head)
-        )
-        if method == "p-tuning"
-        else CONFIGS[method](task_type="SEQ_CLS", num_virtual_tokens=VIRTUAL, modules_to_save=list(head))
-    )
+    options: dict[str, Any] = {"encoder_hidden_size": 16} if method == "p-tuning" else {}
+    config = CONFIGS[method](task_type="SEQ_CLS", num_virtual_tokens=VIRTUAL, modules_to_save=list(head), **options)
     if model.config.model_type == "distilbert":  # peft does not find these in its configuration
         config.token_dim, config.num_layers, config.num_attention_heads = 32, 2, 2
     torch.manual_seed(0)
@@ -122,9 +117,8 @@ def test_stock_peft_agrees_on_a_text_alone(bases: dict[str, Path], kind: str, me
     stock.config.pad_token_id = ours.model.config.pad_token_id
     theirs = wrap(stock, method)
     assert largest_difference(one_by_one(theirs), one_by_one(model)) < 1e-5
-    if kind != "roberta":
-        left = padded(ROWS, PAD, 20, "left")
-        assert largest_difference(answers(theirs, **left), answers(model, **left)) > 1e-3
+    left = padded(ROWS, PAD, 20, "left")
+    assert largest_difference(answers(theirs, **left), answers(model, **left)) > 1e-3
 
 
 @pytest.mark.parametrize(("kind", "method"), CASES)
@@ -137,13 +131,6 @@ def test_prompt_and_head_are_trained_through_the_pooling(bases: dict[str, Path],
     for name, gradient in trained.items():
         assert gradient is not None, name
         assert gradient.abs().max() > 0, name
-
-
-def test_without_its_adapter_the_base_answers_as_ever(bases: dict[str, Path]) -> None:
-    expected = answers(load(bases["bert"]).model, **padded(ROWS, PAD))
-    _, model = prompted(bases["bert"], "prompt tuning")
-    with model.disable_adapter():
-        assert largest_difference(answers(model, **padded(ROWS, PAD, side="left")), expected) < 1e-5
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -160,6 +147,6 @@ def test_own_tokens_are_counted_however_they_are_passed(bases: dict[str, Path], 
 def test_no_hook_stays_behind(bases: dict[str, Path]) -> None:
     base, model = prompted(bases["bert"], "prompt tuning")
     answers(model, **padded(ROWS, PAD))
-    with pytest.raises(IndexError):  # a text longer than the table of positions
+    with pytest.raises(RuntimeError):  # a text longer than the table of positions
         answers(model, **padded(token_rows(64), PAD))
     assert not any(module._forward_hooks for module in base.model.modules())

@@ -26,8 +26,9 @@ def pooled_features(
     """Return the backbone's last hidden states (after its final norm) of `encoded`, [texts, width], rows in order.
 
     model: transformers' backbone, or a model with a head on one, which is left out; used in evaluation mode on the
-    device it is on. An encoder-decoder's states are its decoder's, which its own classifier pools. pooling: `last`, the state of a text's last token, or `mean`, over all its tokens; padding counts
-    in neither. on_rows: hears of each batch's rows when done.
+    device it is on. An encoder-decoder's states are its decoder's, which its own classifier pools. pooling: `last`, the
+    state of a text's last token, or `mean`, over all its tokens; padding counts in neither. on_rows: hears of each
+    batch's rows when done.
     """
     device = next(model.parameters()).device
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
