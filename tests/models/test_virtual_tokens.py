@@ -1,6 +1,6 @@
 """Prompt methods pool the right token: a decoder's last, an encoder's own first, never a virtual one or padding."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
+from lightune.errors import ModelError
+from lightune.methods import load_adapter, save_adapter
 from lightune.models import Classifier, count_own_tokens
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
 from tests.fixtures.models import DECODERS, ENCODERS
@@ -30,10 +32,12 @@ CASES = [
 PROMPTED = [(kind, method) for kind, method in CASES if method != "prefix tuning"]
 
 
-def wrap(model: nn.Module, method: str, head: tuple[str, ...] = ("classifier", "score")) -> Any:
+def wrap(model: nn.Module, method: str, head: Sequence[str] = ("classifier", "score"), dot: str = ".") -> Any:
     """Wrap `model` in peft's prompt method, its virtual tokens large enough to count."""
     options: dict[str, Any] = {"encoder_hidden_size": 16} if method == "p-tuning" else {}
-    config = CONFIGS[method](task_type="SEQ_CLS", num_virtual_tokens=VIRTUAL, modules_to_save=list(head), **options)
+    # peft takes every module whose name ends so; the dot keeps `head` off the `mlp_head` of P-tuning's own encoder.
+    saved = [f"{dot}{name}" for name in head]
+    config = CONFIGS[method](task_type="SEQ_CLS", num_virtual_tokens=VIRTUAL, modules_to_save=saved, **options)
     if model.config.model_type == "distilbert":  # peft does not find these in its configuration
         config.token_dim, config.num_layers, config.num_attention_heads = 32, 2, 2
     torch.manual_seed(0)
@@ -131,6 +135,28 @@ def test_prompt_and_head_are_trained_through_the_pooling(bases: dict[str, Path],
     for name, gradient in trained.items():
         assert gradient is not None, name
         assert gradient.abs().max() > 0, name
+
+
+@pytest.mark.parametrize(("kind", "method"), CASES)
+def test_a_saved_prompt_and_head_come_back(bases: dict[str, Path], tmp_path: Path, kind: str, method: str) -> None:
+    _, model = prompted(bases[kind], method)
+    optimizer = torch.optim.AdamW([value for value in model.parameters() if value.requires_grad], lr=0.05)
+    model(**padded(ROWS, PAD), labels=torch.tensor([0, 1, 0])).loss.backward()
+    optimizer.step()
+    save_adapter(model, tmp_path, str(bases[kind]))
+    fresh = load(bases[kind], seed=9)
+    untrained = answers(fresh.model, **padded(ROWS, PAD))
+    loaded = count_own_tokens(load_adapter(fresh.model, tmp_path))
+    expected = answers(model, **padded(ROWS, PAD))
+    assert largest_difference(answers(loaded, **padded(ROWS, PAD, 20, "left")), expected) < 1e-5
+    assert largest_difference(untrained, expected) > 1e-2
+
+
+def test_a_heads_plain_name_would_reach_into_the_prompts_own_encoder(bases: dict[str, Path], tmp_path: Path) -> None:
+    base = load(bases["modernbert"])
+    save_adapter(wrap(base.model, "p-tuning", base.head.modules, dot=""), tmp_path, str(bases["modernbert"]))
+    with pytest.raises(ModelError, match=r"6 do not belong \(prompt_encoder.*mlp_head"):
+        load_adapter(load(bases["modernbert"]).model, tmp_path)
 
 
 @pytest.mark.parametrize("named", [True, False])
