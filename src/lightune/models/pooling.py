@@ -78,7 +78,7 @@ def _decoder(self: Any, inputs: dict[str, Any], labels: Tensor | None, own: int 
     # With padding on the right alone, a causal model's tokens never see it: a mask of ones lets attention take its
     # fast causal path, and gives the tokens the same states.
     causal = not getattr(self.config, "use_bidirectional_attention", False)
-    if mask is not None and causal and inputs.get("past_key_values") is None:
+    if mask is not None and causal:
         inputs["attention_mask"] = torch.ones_like(mask)
     backbone = getattr(self, self.base_model_prefix)
     states = backbone(**{**inputs, "use_cache": False, "return_dict": True}).last_hidden_state
