@@ -8,7 +8,7 @@ import torch
 from lightune.arms.heads import ManyHeads
 from lightune.models import draw_head
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
-from tests.fixtures.models import KINDS
+from tests.fixtures.models import ENCODER_DECODERS, KINDS
 
 SEEDS = (3, 4, 9)
 BATCH = padded(token_rows(4, 9, 6), 0)
@@ -29,8 +29,9 @@ def test_each_head_answers_as_it_does_alone(bases: dict[str, Path], kind: str) -
 def test_the_layers_are_computed_once_a_batch(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     calls: list[str] = []
-    embedding = base.model.get_input_embeddings()
-    embedding.register_forward_hook(lambda *_: calls.append("forward"))
+    # An encoder-decoder looks its words up by its encoder and by its decoder.
+    stack = base.model.base_model.encoder if kind in ENCODER_DECODERS else base.model
+    stack.get_input_embeddings().register_forward_hook(lambda *_: calls.append("forward"))
     many = ManyHeads(base.model, base.head.drawn, SEEDS).eval()
     answers(many, **BATCH)
     assert calls == ["forward"]

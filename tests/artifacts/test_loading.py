@@ -18,7 +18,7 @@ from lightune.compute import logits_of
 from lightune.errors import InputError, ModelError
 from lightune.models import quiet_transformers
 from tests.artifacts.helpers import TEXTS, adapted, save_adapted
-from tests.fixtures.models import byte_tokenizer, save_classifier, save_language_model
+from tests.fixtures.models import KINDS, byte_tokenizer, save_classifier, save_language_model
 
 NAMES = ("bad", "middling", "good")
 
@@ -184,6 +184,21 @@ def test_an_adapter_that_stock_peft_made_loads_unverified_and_answers_the_same(s
 
 
 @pytest.mark.parametrize(
+    ("kind", "target"), [("roberta", "query"), ("distilbert", "q_lin"), ("bart", "q_proj"), ("t5", "q")]
+)
+def test_a_stock_adapters_labels_may_be_more_than_its_base_is_wide(tmp_path, kind, target):
+    base, folder = save_language_model(tmp_path / "base", kind), tmp_path / "stock"
+    with quiet_transformers():
+        model = AutoModelForSequenceClassification.from_pretrained(str(base), num_labels=40)
+    head = [name for name, _ in model.named_children() if "class" in name]
+    config = peft.LoraConfig(task_type="SEQ_CLS", target_modules=[target], modules_to_save=head)
+    peft.get_peft_model(model, config).save_pretrained(str(folder))
+    artifact = load_artifact(folder)
+    assert len(artifact.label_names) == 40
+    assert _logits(artifact).shape == (len(TEXTS), 40)
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"task_type": "CAUSAL_LM"}, "CAUSAL_LM"),
@@ -206,7 +221,7 @@ def test_a_stock_adapter_without_a_head_is_refused(stock_adapter):
         load_artifact(stock_adapter[0])
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "bert"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_classifier_that_stock_transformers_made_agrees_with_its_pipeline(tmp_path, kind):
     folder = save_classifier(tmp_path / "stock", NAMES, kind, seed=2)
     artifact = load_artifact(folder)

@@ -12,7 +12,7 @@ from tests.fixtures.models import SENTENCES
 TEXTS = [*SENTENCES[:4], "film", "", "   ", "The film. " * 30]
 
 
-@pytest.fixture(scope="module", params=["gpt2", "bert"])
+@pytest.fixture(scope="module", params=["gpt2", "bert", "bart", "t5"])
 def tokenizer(request: pytest.FixtureRequest, bases: dict[str, Path]) -> object:
     return load_tokenizer(find_model(str(bases[request.param])))
 
@@ -27,7 +27,7 @@ def test_a_long_text_is_cut_by_the_rule_and_keeps_its_special_tokens(
     tokenizer: object, truncate: str, max_length: int
 ) -> None:
     encoder = Encoder(tokenizer, max_length, truncate)
-    before, after = ([2], [3]) if encoder.prefix else ([], [])
+    before, after = list(encoder.prefix), list(encoder.suffix)
     room = max_length - len(before) - len(after)
     encoded = encoder.encode(TEXTS)
     for text, ids, cut in zip(TEXTS, encoded.ids, encoded.cut, strict=True):
@@ -54,6 +54,11 @@ def test_special_tokens_are_found(bases: dict[str, Path]) -> None:
         "bert": ((2,), (3,), 8),
         "distilbert": ((2,), (3,), 8),
         "roberta": ((2,), (3,), 8),
+        "deberta-v2": ((2,), (3,), 8),
+        "modernbert": ((2,), (3,), 8),
+        "qwen2": ((), (), 10),
+        "bart": ((2,), (3,), 8),
+        "t5": ((), (3,), 9),
     }
 
 

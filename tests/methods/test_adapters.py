@@ -1,6 +1,8 @@
 """Adapters on disk: what was trained comes back to the bit, here and in stock peft; what does not fit is refused."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,71 @@ def test_a_saved_adapter_comes_back_with_the_same_answers(bases: dict[str, Path]
     assert is_adapter(tmp_path)
     assert adapter_config(tmp_path).base_model_name_or_path == str(bases[kind])
     assert trainable_parameters(loaded)[1] == trainable_parameters(model)[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_tensor_of_the_head_is_changed_by_training_and_saved(
+    bases: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    base, model = trained_adapter(tmp_path, bases[kind])
+    saved = load_file(tmp_path / "adapter_model.safetensors")
+    before = load(bases[kind]).model
+    names = [
+        f"{module}.{name}"
+        for module in base.head.modules
+        for name, _ in before.get_submodule(module).named_parameters()
+    ]
+    assert set(base.head.drawn) <= set(names)
+    for name in names:
+        stored = saved.pop(f"base_model.model.{name}")
+        assert largest_difference(stored, before.get_parameter(name)) > 1e-3, name
+    assert all("lora_" in name for name in saved)
+    assert trainable_parameters(model)[0] == sum(value.numel() for value in saved.values()) + sum(
+        before.get_parameter(name).numel() for name in names
+    )
+
+
+# What a program does that knows nothing but the folders: another seed, so another head to begin with.
+RELOAD = """
+import json, sys, torch
+from pathlib import Path
+from safetensors.torch import load_file
+from lightune.methods import load_adapter
+from lightune.models import find_model, load_classifier
+
+bases, adapters = json.loads(sys.argv[1]), Path(sys.argv[2])
+expected = load_file(adapters / "expected.safetensors")
+batch = load_file(adapters / "batch.safetensors")
+for kind, folder in bases.items():
+    base = load_classifier(find_model(folder), ("bad", "good"), seed=9)
+    with torch.no_grad():
+        fresh = base.model(**batch).logits
+        logits = load_adapter(base.model, adapters / kind)(**batch).logits
+    off, moved = ((one - expected[kind]).abs().max().item() for one in (logits, fresh))
+    print(json.dumps([kind, off, moved]))
+"""
+
+
+@pytest.fixture(scope="module")
+def reloaded(bases: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[float, float]]:
+    """In a process of its own, how far the logits of each kind's adapter, and those without it, are off."""
+    folder = tmp_path_factory.mktemp("adapters")
+    expected = {kind: answers(trained_adapter(folder / kind, bases[kind])[1], **BATCH) for kind in KINDS}
+    save_file(expected, folder / "expected.safetensors")
+    save_file(BATCH, folder / "batch.safetensors")
+    places = json.dumps({kind: str(bases[kind]) for kind in KINDS})
+    done = subprocess.run(
+        [sys.executable, "-c", RELOAD, places, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {kind: (off, moved) for kind, off, moved in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fresh_process_gives_the_same_logits(reloaded: dict[str, tuple[float, float]], kind: str) -> None:
+    off, moved = reloaded[kind]
+    assert off < 1e-5
+    assert moved > 1e-2
 
 
 @pytest.mark.parametrize("kind", KINDS)

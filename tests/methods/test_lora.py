@@ -51,13 +51,53 @@ BLOCKS = {
         "mlp.down_proj": (64, 32),
     },
 }
+ATTENTION = ("k_proj", "v_proj", "q_proj", "out_proj")
 BLOCKS["roberta"] = BLOCKS["bert"]
-PREFIX = {
-    "gpt2": "transformer.h",
-    "bert": "bert.encoder.layer",
-    "roberta": "roberta.encoder.layer",
-    "distilbert": "distilbert.transformer.layer",
-    "llama": "model.layers",
+BLOCKS["deberta-v2"] = {
+    layer.replace("query", "query_proj").replace("key", "key_proj").replace("value", "value_proj"): size
+    for layer, size in BLOCKS["bert"].items()
+}
+# Keys and values of one head for two of the queries'.
+BLOCKS["qwen2"] = {**BLOCKS["llama"], "self_attn.k_proj": (32, 16), "self_attn.v_proj": (32, 16)}
+# Wqkv and Wi hold three and two matrices.
+BLOCKS["modernbert"] = {"attn.Wqkv": (32, 96), "attn.Wo": (32, 32), "mlp.Wi": (32, 128), "mlp.Wo": (64, 32)}
+BART = {**{f"self_attn.{layer}": (32, 32) for layer in ATTENTION}, "fc1": (32, 64), "fc2": (64, 32)}
+T5 = {f"layer.0.SelfAttention.{layer}": (32, 32) for layer in "qkvo"}
+STACKS = {
+    "gpt2": {"transformer.h": BLOCKS["gpt2"]},
+    "bert": {"bert.encoder.layer": BLOCKS["bert"]},
+    "roberta": {"roberta.encoder.layer": BLOCKS["roberta"]},
+    "deberta-v2": {"deberta.encoder.layer": BLOCKS["deberta-v2"]},
+    "distilbert": {"distilbert.transformer.layer": BLOCKS["distilbert"]},
+    "modernbert": {"model.layers": BLOCKS["modernbert"]},
+    "llama": {"model.layers": BLOCKS["llama"]},
+    "qwen2": {"model.layers": BLOCKS["qwen2"]},
+    "bart": {
+        "model.encoder.layers": BART,
+        "model.decoder.layers": {**BART, **{f"encoder_attn.{layer}": (32, 32) for layer in ATTENTION}},
+    },
+    "t5": {
+        "transformer.encoder.block": {
+            **T5,
+            "layer.1.DenseReluDense.wi": (32, 64),
+            "layer.1.DenseReluDense.wo": (64, 32),
+        },
+        "transformer.decoder.block": {
+            **T5,
+            **{f"layer.1.EncDecAttention.{layer}": (32, 32) for layer in "qkvo"},
+            "layer.2.DenseReluDense.wi": (32, 64),
+            "layer.2.DenseReluDense.wo": (64, 32),
+        },
+    },
+}
+LAYERS = {
+    kind: {
+        f"{stack}.{block}.{layer}": size
+        for stack, layers in stacks.items()
+        for block in range(2)
+        for layer, size in layers.items()
+    }
+    for kind, stacks in STACKS.items()
 }
 # Weights and biases of the head for two labels.
 HEAD_SIZE = {
@@ -66,6 +106,12 @@ HEAD_SIZE = {
     "bert": 32 * 32 + 32 + 2 * 32 + 2,
     "roberta": 32 * 32 + 32 + 2 * 32 + 2,
     "distilbert": 32 * 32 + 32 + 2 * 32 + 2,
+    "deberta-v2": 32 * 32 + 32 + 2 * 32 + 2,
+    # A layer and a norm without biases, both the language model's, and the classifier.
+    "modernbert": 32 * 32 + 32 + 2 * 32 + 2,
+    "bart": 32 * 32 + 32 + 2 * 32 + 2,
+    "t5": 32 * 32 + 32 + 2 * 32 + 2,
+    "qwen2": 2 * 32,
 }
 
 
@@ -85,7 +131,7 @@ def lora_layers(model: nn.Module) -> set[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_linear_layer_of_the_backbone_is_adapted_and_none_of_the_head(bases: dict[str, Path], kind: str) -> None:
-    expected = {f"{PREFIX[kind]}.{block}.{layer}" for block in range(2) for layer in BLOCKS[kind]}
+    expected = set(LAYERS[kind])
     base, model = adapted(bases[kind])
     assert lora_layers(model) == expected
     for name in base.head.modules:
@@ -101,7 +147,7 @@ def test_only_the_adapter_and_the_head_are_trained(bases: dict[str, Path], kind:
     base = load(bases[kind])
     plain = sum(value.numel() for value in base.model.parameters())
     _, model = adapted(bases[kind], rank=rank)
-    factors = 2 * sum(rank * (inside + outside) for inside, outside in BLOCKS[kind].values())
+    factors = sum(rank * (inside + outside) for inside, outside in LAYERS[kind].values())
     assert trainable_parameters(model) == (factors + HEAD_SIZE[kind], plain + factors)
     for name, value in model.named_parameters():
         assert value.requires_grad == ("lora_" in name or "modules_to_save" in name), name
@@ -142,7 +188,8 @@ def test_named_targets_are_these_layers_alone(
     bases: dict[str, Path], kind: str, asked: tuple[str, ...], layers: set[str]
 ) -> None:
     _, model = adapted(bases[kind], target_modules=asked)
-    assert lora_layers(model) == {f"{PREFIX[kind]}.{block}.{layer}" for block in range(2) for layer in layers}
+    (stack,) = STACKS[kind]
+    assert lora_layers(model) == {f"{stack}.{block}.{layer}" for block in range(2) for layer in layers}
 
 
 def test_one_layer_can_be_named_in_full(bases: dict[str, Path]) -> None:
@@ -171,10 +218,11 @@ def test_a_target_that_is_no_linear_layer_of_the_backbone_is_refused(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_in_the_configuration_reach_no_layer_beside_the_targets(bases: dict[str, Path], kind: str) -> None:
-    # RoBERTa's head and BERT's pooler have a `dense` too: there, short names would reach too far.
+    # RoBERTa's head, BERT's and DeBERTa's pooler have a `dense` too, and BART's head an `out_proj`: there, short names
+    # would reach too far.
     _, model = adapted(bases[kind])
     names = model.peft_config["default"].target_modules
-    assert all("." in name for name in names) == (kind in ("bert", "roberta"))
+    assert all("." in name for name in names) == (kind in ("bert", "roberta", "deberta-v2"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

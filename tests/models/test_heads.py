@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, BertForPreTraining
 
 from lightune.models import checkpoint_labels, draw_head
 from lightune.models.heads import match_labels, reorder_head
 from tests.fixtures.bases import largest_difference, load
-from tests.fixtures.models import KINDS
+from tests.fixtures.models import KINDS, tiny_config, tokenizer_for
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,51 @@ def test_drawing_a_head_leaves_the_global_generator_alone(bases: dict[str, Path]
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_head_is_what_the_checkpoint_lacks(bases: dict[str, Path], kind: str) -> None:
+    head = load(bases[kind]).head
+    stock, info = AutoModelForSequenceClassification.from_pretrained(
+        bases[kind], num_labels=2, output_loading_info=True
+    )
+    assert set(head.drawn) == set(info["missing_keys"])
+    for name in head.drawn:
+        assert len([module for module in head.modules if name.startswith(f"{module}.")]) == 1, name
+    # All else in the head stands beside the backbone, and is trained though it is not drawn.
+    inside = {
+        f"{module}.{name}" for module in head.modules for name, _ in stock.get_submodule(module).named_parameters()
+    }
+    known = {"head.dense.weight", "head.norm.weight"} if kind == "modernbert" else set()
+    assert inside - set(head.drawn) == known
+
+
+def test_a_pooler_that_the_checkpoint_has_is_kept_and_no_part_of_the_head(tmp_path: Path) -> None:
+    config = tiny_config("bert")
+    torch.manual_seed(0)
+    saved = BertForPreTraining(config)
+    saved.save_pretrained(tmp_path)
+    tokenizer_for("bert").save_pretrained(tmp_path)
+    base = load(tmp_path)
+    assert base.head.modules == ("classifier",)
+    assert base.head.drawn == ("classifier.bias", "classifier.weight")
+    assert torch.equal(base.model.bert.pooler.dense.weight, saved.bert.pooler.dense.weight)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_weight_of_a_head_is_spread_as_in_the_stock_class(bases: dict[str, Path], kind: str) -> None:
+    names = tuple(f"label {at}" for at in range(100))
+    base = load(bases[kind], names=names, seed=6)
+    torch.manual_seed(1)
+    config = AutoConfig.from_pretrained(bases[kind], num_labels=100)
+    stock = AutoModelForSequenceClassification.from_config(config)
+    for name in base.head.drawn:
+        ours, theirs = base.model.get_parameter(name), stock.get_parameter(name)
+        assert ours.shape == theirs.shape
+        if theirs.any():
+            assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.1), name
+        else:
+            assert not ours.any(), name
+
+
 def test_a_head_is_drawn_as_its_architecture_does_it(bases: dict[str, Path]) -> None:
     base = load(bases["bert"], names=tuple("abcdefghij"))
     draw_head(base.model, base.head.drawn, 1)
@@ -105,8 +151,10 @@ def test_reordering_a_head_permutes_its_answers(bases: dict[str, Path], kind: st
     base = load(bases[kind], names=("a", "b", "c"))
     model, ids = base.model, torch.tensor([[7, 8, 9]])
     with torch.no_grad():
-        if kind in ("bert", "distilbert"):
-            model.classifier.bias.copy_(torch.tensor([1.0, 2.0, 3.0]))
+        for name, value in model.named_parameters():
+            if value.shape == (3,):
+                assert name.endswith("bias")
+                value.copy_(torch.tensor([1.0, 2.0, 3.0]))
         before = model(input_ids=ids).logits
         reorder_head(model, [2, 0, 1])
         after = model(input_ids=ids).logits

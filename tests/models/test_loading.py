@@ -18,9 +18,16 @@ from tests.fixtures.models import KINDS, save_classifier, tiny_config, tokenizer
 
 BATCH = padded(token_rows(4, 9), 0)
 
+SCORE = (("score",), ("score.weight",))
+DENSE = (
+    ("classification_head",),
+    tuple(f"classification_head.{layer}.{part}" for layer in ("dense", "out_proj") for part in ("bias", "weight")),
+)
+# The head's modules, and the parameters of them that a checkpoint of a language model lacks.
 HEADS = {
-    "gpt2": (("score",), ("score.weight",)),
-    "llama": (("score",), ("score.weight",)),
+    "gpt2": SCORE,
+    "llama": SCORE,
+    "qwen2": SCORE,
     "bert": (
         ("classifier", "bert.pooler.dense"),
         ("bert.pooler.dense.bias", "bert.pooler.dense.weight", "classifier.bias", "classifier.weight"),
@@ -38,6 +45,14 @@ HEADS = {
             "classifier.out_proj.weight",
         ),
     ),
+    "deberta-v2": (
+        ("pooler", "classifier"),
+        ("classifier.bias", "classifier.weight", "pooler.dense.bias", "pooler.dense.weight"),
+    ),
+    # The layer before the classifier is the language model's.
+    "modernbert": (("head", "classifier"), ("classifier.bias", "classifier.weight")),
+    "bart": DENSE,
+    "t5": DENSE,
 }
 
 
@@ -71,10 +86,12 @@ def test_an_untrained_head_is_found_and_named(bases: dict[str, Path], kind: str)
 def test_the_backbone_is_the_checkpoints_to_the_bit(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     saved = load_file(bases[kind] / "model.safetensors")
-    kept = [name for name in base.model.state_dict() if name not in base.head.drawn]
-    assert len(kept) >= 20
+    # Each tensor once: the encoder-decoders' embedding has three names. T5's language model has no prefix.
+    kept = [name for name, _ in base.model.named_parameters() if name not in base.head.drawn]
+    assert len(kept) >= 15
     for name in kept:
-        assert torch.equal(base.model.state_dict()[name], saved[name]), name
+        stored = saved[name.removeprefix("transformer.") if kind == "t5" else name]
+        assert torch.equal(base.model.get_parameter(name), stored), name
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -124,7 +141,7 @@ def test_a_head_with_another_number_of_labels_is_drawn_anew(trained: dict[str, P
     one, same, other = (load(trained[kind], ("a", "b", "c"), seed) for seed in (1, 1, 2))
     assert not one.head.trained
     assert one.head.drawn
-    assert all(name.startswith(("score", "classifier")) for name in one.head.drawn)
+    assert all(name.startswith(("score", "classifi")) for name in one.head.drawn)
     logits = answers(one.model, **BATCH)
     assert logits.shape == (2, 3)
     assert torch.equal(logits, answers(same.model, **BATCH))
@@ -195,6 +212,11 @@ def test_a_models_weight_file_is_cut_off(bases: dict[str, Path], tmp_path: Path)
         ("gpt2", {"n_layer": 4}),
         ("bert", {"num_hidden_layers": 3}),
         ("bert", {"vocab_size": 500}),
+        ("deberta-v2", {"num_hidden_layers": 3}),
+        ("modernbert", {"intermediate_size": 32}),
+        ("bart", {"decoder_layers": 3}),
+        ("t5", {"num_decoder_layers": 3}),
+        ("t5", {"d_kv": 8}),
     ],
     ids=str,
 )
@@ -207,6 +229,30 @@ def test_weights_that_are_not_the_configurations_are_refused_not_drawn(
         load(folder)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("gpt2", "transformer.wpe.weight"),
+        ("bert", "bert.embeddings.word_embeddings.weight"),
+        ("deberta-v2", "deberta.encoder.rel_embeddings.weight"),
+        ("modernbert", "model.final_norm.weight"),
+        ("bart", "model.shared.weight"),
+        ("t5", "shared.weight"),
+        ("t5", "encoder.final_layer_norm.weight"),
+        ("qwen2", "model.layers.1.self_attn.k_proj.bias"),
+    ],
+)
+def test_a_backbone_that_lacks_a_tensor_is_refused_not_drawn(
+    bases: dict[str, Path], tmp_path: Path, kind: str, name: str
+) -> None:
+    folder = shutil.copytree(bases[kind], tmp_path / "holed")
+    weights = load_file(folder / "model.safetensors")
+    del weights[name]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"do not belong to its config\.json \(.* is missing there"):
+        load(folder)
+
+
 def test_weights_of_another_architecture_are_refused(bases: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(bases["bert"], tmp_path / "mixed")
     shutil.copy(bases["gpt2"] / "model.safetensors", folder)
@@ -214,13 +260,46 @@ def test_weights_of_another_architecture_are_refused(bases: dict[str, Path], tmp
         load(folder)
 
 
-def test_saved_parameters_keep_their_stock_names(bases: dict[str, Path], tmp_path: Path) -> None:
-    base = load(bases["gpt2"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_classifier_is_stock_and_its_head_counts_as_trained(
+    bases: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    base = load(bases[kind])
     base.model.save_pretrained(tmp_path)
+    base.tokenizer.save_pretrained(tmp_path)
     stock, info = AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info[fault] for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert stock.config.id2label == {0: "bad", 1: "good"}
     right = padded(token_rows(4, 9), base.tokenizer.pad_token_id)
-    assert largest_difference(answers(stock.eval(), **right), answers(base.model, **right)) < 1e-5
+    expected = answers(base.model, **right)
+    assert largest_difference(answers(stock.eval(), **right), expected) < 1e-5
+    again = load(tmp_path, seed=8)
+    assert (again.head.trained, again.head.drawn) == (True, ())
+    assert largest_difference(answers(again.model, **right), expected) < 1e-6
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
-        assert set(file.keys()) == {*base.model.state_dict()}
+        assert set(file.keys()) == {name for name, _ in base.model.named_parameters()}
+
+
+def test_modernbert_is_not_compiled(bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(bases["modernbert"], tmp_path / "compiled")
+    edit_config(folder, reference_compile=True)
+    expected = answers(load(bases["modernbert"]).model, **BATCH)
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    monkeypatch.setattr(torch.nn.Module, "compile", refuse)
+    model = load(folder).model
+    assert model.config._attn_implementation in ("sdpa", "eager")
+    assert torch.equal(answers(model, **BATCH), expected)
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_an_encoder_decoder_that_does_not_say_how_its_decoder_starts_is_refused(
+    bases: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    folder = shutil.copytree(bases[kind], tmp_path / "startless")
+    edit_config(folder, decoder_start_token_id=None)
+    with pytest.raises(ModelError, match=r"its config\.json names no decoder_start_token_id"):
+        load(folder)

@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import peft
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from lightune.compute import Encoder
 from lightune.config import LoraConfig
 from lightune.methods import attach_lora
-from lightune.models.pooling import align_right, last_token
+from lightune.models import hidden_states
+from lightune.models.rows import align_right, last_token
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter
-from tests.fixtures.models import KINDS
+from tests.fixtures.models import DECODERS, ENCODER_DECODERS, ENCODERS, KINDS, SENTENCES
 
 ROWS = token_rows(3, 7, 12)
 PAD = 0
@@ -70,14 +71,14 @@ def test_right_padded_logits_and_loss_agree_with_the_stock_class(bases: dict[str
     assert ours(**batch, labels=labels).loss.item() == pytest.approx(stock(**batch, labels=labels).loss.item(), 1e-5)
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "bert", "distilbert"])
+@pytest.mark.parametrize("kind", ["gpt2", "bert", "distilbert", "deberta-v2", "modernbert", "bart"])
 def test_the_stock_class_would_answer_otherwise_under_left_padding(bases: dict[str, Path], kind: str) -> None:
     stock = stock_twin(bases[kind], load(bases[kind]).model)
     right, left = padded(ROWS, PAD), padded(ROWS, PAD, side="left")
     assert largest_difference(answers(stock, **right), answers(stock, **left)) > 1e-2
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+@pytest.mark.parametrize("kind", DECODERS)
 def test_a_last_token_that_is_the_padding_token_is_pooled(bases: dict[str, Path], kind: str) -> None:
     ours = load(bases[kind]).model
     row = torch.cat([ROWS[1], torch.tensor([PAD, PAD])])
@@ -89,7 +90,40 @@ def test_a_last_token_that_is_the_padding_token_is_pooled(bases: dict[str, Path]
     assert largest_difference(answers(stock_twin(bases[kind], ours), **batch)[:1], expected) > 1e-2
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+@pytest.mark.parametrize("kind", ENCODER_DECODERS)
+def test_an_end_within_a_text_is_not_pooled(bases: dict[str, Path], kind: str) -> None:
+    ours = load(bases[kind]).model
+    row = torch.cat([ROWS[1], ROWS[0]])
+    assert (row == ours.config.eos_token_id).sum() == 2
+    batch = padded([row, ROWS[2]], PAD)
+    alone = answers(ours, **padded([row], PAD))
+    assert largest_difference(answers(ours, **batch)[:1], alone) < 1e-5
+    stock = stock_twin(bases[kind], ours)
+    assert largest_difference(answers(stock, **padded([row], PAD)), alone) < 1e-5
+    with pytest.raises(ValueError, match="same number of <eos>"):
+        answers(stock, **batch)
+
+
+@pytest.mark.parametrize("truncate", ["head", "tail", "head+tail"])
+@pytest.mark.parametrize("kind", ENCODER_DECODERS)
+def test_any_text_ends_in_the_pooled_token(bases: dict[str, Path], kind: str, truncate: str) -> None:
+    base = load(bases[kind])
+    end, pad = base.tokenizer.eos_token_id, base.tokenizer.pad_token_id
+    texts = ["", "dull </s>", " ".join(SENTENCES[:4]), "</s>", SENTENCES[0]]
+    encoded = Encoder(base.tokenizer, 12, truncate).encode(texts)
+    assert encoded.cut.tolist() == [False, False, True, False, True]
+    assert {int(row[-1]) for row in encoded.ids} == {end}
+    rows = [torch.from_numpy(row.astype("int64")) for row in encoded.ids]
+    alone = torch.cat([answers(base.model, **padded([row], pad)) for row in rows])
+    for width, side in ((0, "right"), (20, "left")):
+        assert largest_difference(answers(base.model, **padded(rows, pad, width, side)), alone) < 1e-5
+    with torch.no_grad():
+        states = hidden_states(base.model, rows[1][None], torch.ones_like(rows[1])[None])
+        expected = base.model.classification_head(states[:, -1])
+    assert largest_difference(alone[1:2], expected) < 1e-6
+
+
+@pytest.mark.parametrize("kind", DECODERS)
 def test_without_a_mask_every_token_counts(bases: dict[str, Path], kind: str) -> None:
     model = load(bases[kind]).model
     ids = torch.cat([ROWS[1], torch.tensor([PAD])])[None]
@@ -97,30 +131,50 @@ def test_without_a_mask_every_token_counts(bases: dict[str, Path], kind: str) ->
     assert largest_difference(answers(model, input_ids=ids), same) < 1e-6
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_embeddings_in_place_of_ids_get_the_same_answer(bases: dict[str, Path], kind: str) -> None:
+@pytest.mark.parametrize("kind", ENCODER_DECODERS)
+def test_without_a_mask_an_encoder_decoder_takes_the_last_token(bases: dict[str, Path], kind: str) -> None:
     model = load(bases[kind]).model
-    batch = padded(ROWS, PAD)
+    ids = ROWS[1][None]
+    same = answers(model, input_ids=ids, attention_mask=torch.ones_like(ids))
+    assert largest_difference(answers(model, input_ids=ids), same) < 1e-6
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("kind", [*DECODERS, *ENCODERS])
+def test_embeddings_in_place_of_ids_get_the_same_answer(bases: dict[str, Path], kind: str, side: str) -> None:
+    model = load(bases[kind]).model
+    batch = padded(ROWS, PAD, 20, side)
     with torch.no_grad():
         states = model.get_input_embeddings()(batch["input_ids"])
-    # RoBERTa counts positions from ids and cannot from states, so its rows go alone and unpadded.
-    got = answers(model, inputs_embeds=states[2:], attention_mask=batch["attention_mask"][2:])
-    assert largest_difference(got, answers(model, **batch)[2:]) < 1e-5
+    got = answers(model, inputs_embeds=states, attention_mask=batch["attention_mask"])
+    assert largest_difference(got, answers(model, **padded(ROWS, PAD))) < 1e-5
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        peft.PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=3),
-        peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=3),
-    ],
-    ids=["prompt tuning", "prefix tuning"],
-)
-def test_virtual_tokens_do_not_move_the_pooled_token(bases: dict[str, Path], config: peft.PeftConfig) -> None:
-    torch.manual_seed(0)
-    model = peft.get_peft_model(load(bases["gpt2"]).model, config).eval()
-    alone = torch.cat([answers(model, **padded([row], PAD)) for row in ROWS])
-    assert largest_difference(alone, answers(model, **padded(ROWS, PAD, 20))) < 1e-5
+@pytest.mark.parametrize("kind", ENCODER_DECODERS)
+def test_embeddings_are_refused_where_a_decoder_reads_the_text_again(bases: dict[str, Path], kind: str) -> None:
+    model = load(bases[kind]).model
+    with pytest.raises(NotImplementedError, match="input embeddings"):
+        answers(model, inputs_embeds=torch.zeros(1, 3, 32), attention_mask=torch.ones(1, 3))
+
+
+def test_what_stands_beside_a_token_moves_with_it(bases: dict[str, Path]) -> None:
+    model = load(bases["bert"]).model
+    row, kinds = ROWS[1][None], torch.tensor([[0, 0, 1, 1, 0, 1, 0]])
+    expected = answers(model, input_ids=row, attention_mask=torch.ones_like(row), token_type_ids=kinds)
+    left = padded(list(row), PAD, 10, "left")
+    beside = torch.cat([torch.ones(1, 3, dtype=torch.int64), kinds], dim=1)
+    assert largest_difference(answers(model, **left, token_type_ids=beside), expected) < 1e-5
+    assert largest_difference(answers(model, **left), expected) > 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_give_a_loss_in_any_place(bases: dict[str, Path], kind: str) -> None:
+    model, labels = load(bases[kind]).model, torch.tensor([0, 1, 1])
+    batch = padded(ROWS, PAD, side="left")
+    with torch.no_grad():
+        given = model(batch["input_ids"], batch["attention_mask"], labels=labels)
+        expected = torch.nn.functional.cross_entropy(given.logits, labels)
+    assert given.loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_a_pooled_model_trains_through_its_pooling(bases: dict[str, Path]) -> None:

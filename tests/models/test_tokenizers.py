@@ -11,12 +11,12 @@ from lightune.compute import Encoder
 from lightune.errors import ModelError
 from lightune.models import find_model, load_tokenizer
 from tests.fixtures.bases import answers, largest_difference, load, padded
-from tests.fixtures.models import END, KINDS
+from tests.fixtures.models import DECODERS, ENCODERS, END, KINDS
 
 TEXT = f"The film is a joy {END}"
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+@pytest.mark.parametrize("kind", DECODERS)
 def test_a_text_that_ends_in_the_end_of_text_token_keeps_it_as_characters(
     bases: dict[str, Path], kind: str, tmp_path: Path
 ) -> None:
@@ -30,7 +30,15 @@ def test_a_text_that_ends_in_the_end_of_text_token_keeps_it_as_characters(
     assert AutoTokenizer.from_pretrained(tmp_path)(TEXT)["input_ids"] == ids
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert"])
+def test_an_end_of_sentence_in_a_text_stays_text_where_its_pieces_are_learnt_pairs(bases: dict[str, Path]) -> None:
+    bart, t5 = (load_tokenizer(find_model(str(bases[kind]))) for kind in ("bart", "t5"))
+    ids = bart("dull </s>")["input_ids"]
+    assert (ids[-1], ids.count(bart.eos_token_id)) == (bart.eos_token_id, 1)
+    # A vocabulary of pieces knows it as one of them.
+    assert t5("dull </s>")["input_ids"].count(t5.eos_token_id) == 2
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
 def test_special_tokens_named_in_a_text_are_no_special_tokens(bases: dict[str, Path], kind: str) -> None:
     tokenizer = load_tokenizer(find_model(str(bases[kind])))
     ids = tokenizer("a film [PAD] [SEP]")["input_ids"]

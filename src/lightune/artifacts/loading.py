@@ -39,6 +39,7 @@ from lightune.models import (
     Classifier,
     ModelSource,
     checkpoint_labels,
+    count_own_tokens,
     find_model,
     load_classifier,
     load_language_model,
@@ -46,6 +47,9 @@ from lightune.models import (
     weights_digest,
 )
 from lightune.plugins import load_plugin_scorer
+
+# What the last layer of a classification head is called.
+HEAD_ENDS = ("score", "classifier", "out_proj")
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ def _load_adapter(folder: Path, manifest: Manifest) -> Scorer:
     base, encoder = _classifier(folder, manifest)
     if manifest.head is not None:
         _copy_tensors(base, folder / manifest.head, _head_names(base))
-    return ModelScorer(_with_adapter(base, folder), encoder)
+    # Not so a stock adapter: an encoder's prompt was trained there with a virtual token for the pooled one.
+    return ModelScorer(count_own_tokens(_with_adapter(base, folder)), encoder)
 
 
 def _load_delta(folder: Path, manifest: Manifest) -> Scorer:
@@ -281,14 +286,18 @@ def _load_stock_model(folder: Path) -> Artifact:
 
 
 def _head_rows(folder: Path) -> int:
-    """How many labels an adapter's head answers: the rows of its last tensor outside the low-rank ones."""
+    """How many labels an adapter's head answers: the rows of its last layer, else of its smallest outside the low-rank
+    ones.
+    """
     path = folder / "adapter_model.safetensors"
     try:
         with safe_open(path, "pt") as tensors:
             heads = [name for name in tensors.keys() if name.endswith("weight") and ".lora_" not in name]  # noqa: SIM118
-            shapes = [tensors.get_slice(name).get_shape() for name in sorted(heads)]
+            # A layer before the last is as wide as the model, which may be narrower than there are labels.
+            ends = [name for name in heads if name.split(".")[-2] in HEAD_ENDS]
+            rows = [tensors.get_slice(name).get_shape()[0] for name in ends or heads]
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: the adapter's tensors cannot be read ({error}).") from error
-    if not shapes:
+    if not rows:
         raise ModelError(f"{folder}: the adapter holds no classification head, so it gives no labels.")
-    return int(min(shape[0] for shape in shapes))
+    return int(min(rows))

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from lightune.compute.batching import collate, length_batches
 from lightune.compute.encoding import Encoded
+from lightune.models import hidden_states
 
 
 def pooled_features(
@@ -25,19 +26,20 @@ def pooled_features(
     """Return the backbone's last hidden states (after its final norm) of `encoded`, [texts, width], rows in order.
 
     model: transformers' backbone, or a model with a head on one, which is left out; used in evaluation mode on the
-    device it is on. pooling: `last`, the state of a text's last token, or `mean`, over all its tokens; padding counts
-    in neither. on_rows: hears of each batch's rows when done.
+    device it is on. An encoder-decoder's states are its decoder's, which its own classifier pools. pooling: `last`, the
+    state of a text's last token, or `mean`, over all its tokens; padding counts in neither. on_rows: hears of each
+    batch's rows when done.
     """
     device = next(model.parameters()).device
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    backbone = cast(PreTrainedModel, model).base_model
+    backbone = cast(PreTrainedModel, model)
     model.eval()
     features: NDArray[np.float32] | None = None
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         for batch in length_batches(encoded.lengths):
             inputs = collate([encoded.ids[row] for row in batch], pad_id)
             inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
-            states = backbone(**inputs).last_hidden_state
+            states = hidden_states(backbone, **inputs)
             values = pool(states, inputs["attention_mask"], pooling).cpu().numpy()
             if features is None:
                 features = np.empty((len(encoded), values.shape[1]), dtype=np.float32)

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from lightune.catalogue import EMBEDDING, LINEAR, NORMS, Method
 from lightune.errors import ConfigError, ModelError
 from lightune.methods.layers import asked_layers, bias_names, has_conv1d, norm_layers, shape_of, shortened, sides
-from lightune.models import to_linear
+from lightune.models import count_own_tokens, to_linear
 
 # What a peft configuration is built from here, and is nobody's option.
 OWN_OPTIONS = (
@@ -61,6 +61,7 @@ def attach(
         raise ModelError(f"{method.title} cannot be put on this model: {_sentence(error)}") from error
     adapted.converted_layers = converted  # type: ignore[assignment]
     make_task_free(adapted)
+    count_own_tokens(adapted)
     if not method.saves_head:
         train_head(adapted, head)
     return adapted

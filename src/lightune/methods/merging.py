@@ -39,7 +39,7 @@ def _unwrap_head(model: nn.Module) -> None:
     for name, module in list(model.named_modules()):
         if isinstance(module, ModulesToSaveWrapper):
             parent, _, own = name.rpartition(".")
-            setattr(model.get_submodule(parent), own, module.modules_to_save[module.active_adapter])
+            setattr(model.get_submodule(parent), own, module.modules_to_save[str(module.active_adapter)])
 
 
 def why_not_merged(model: nn.Module) -> str | None:

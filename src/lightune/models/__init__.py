@@ -5,6 +5,8 @@ from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
 from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
+from lightune.models.pooling import hidden_states
+from lightune.models.rows import count_own_tokens
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
 from lightune.models.speedups import drop_frozen_dropout
@@ -16,12 +18,14 @@ __all__ = [
     "LanguageModel",
     "ModelSource",
     "checkpoint_labels",
+    "count_own_tokens",
     "draw_head",
     "drop_frozen_dropout",
     "embedded_folder",
     "embedding_shape",
     "find_model",
     "head_modules",
+    "hidden_states",
     "load_classifier",
     "load_language_model",
     "load_tokenizer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -70,23 +70,26 @@ def draw_head(model: PreTrainedModel, parameters: Sequence[str], seed: int) -> N
 
     The global generator is left as it was. The same seed draws the same head whatever was loaded before.
     """
-    owners = {name.rpartition(".")[0] for name in parameters}
     wanted = set(parameters)
+    for name, parameter in model.named_parameters():
+        # transformers draws only what does not bear this mark.
+        parameter._is_hf_initialized = name not in wanted  # type: ignore[attr-defined]
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        for owner in sorted(owners):
-            module = model.get_submodule(owner)
-            kept = {
-                name: value.clone()
-                for name, value in module.named_parameters(recurse=False)
-                if f"{owner}.{name}" not in wanted
-            }
-            for parameter in module.parameters(recurse=False):
-                # transformers marks what it has initialised, and would leave it alone.
-                parameter._is_hf_initialized = False  # type: ignore[attr-defined]
-            model._init_weights(module)
-            for name, value in kept.items():
-                module.get_parameter(name).copy_(value)
+        for module in _initialised(wanted):
+            model._init_weights(model.get_submodule(module))
+
+
+def _initialised(parameters: Collection[str]) -> list[str]:
+    """The modules that have a say in how `parameters` are drawn, in transformers' order: each after what is inside it.
+
+    A layer's own rule may be overruled by the module it is part of (T5's head), up to the model itself (ModernBERT's).
+    """
+    paths = {name.rpartition(".")[0] for name in parameters}
+    for path in list(paths):
+        steps = path.split(".")
+        paths.update(".".join(steps[:depth]) for depth in range(len(steps)))
+    return sorted(paths, key=lambda path: (-len(path.split(".")) if path else 0, path))
 
 
 def _begins(one: str, other: str) -> bool:

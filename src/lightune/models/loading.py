@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -73,6 +72,7 @@ def load_classifier(source: ModelSource, label_names: Sequence[str], seed: int) 
     model.config.id2label, model.config.label2id = names, {name: index for index, name in names.items()}
     model.config.pad_token_id = tokenizer.pad_token_id
     check_vocabulary(model, tokenizer, source)
+    _check_start(model, source)
     fuse_gelu(model)
     pool_by_mask(model)
     model.eval()
@@ -94,11 +94,11 @@ def _check_backbone(
 ) -> None:
     """Refuse a checkpoint whose backbone is not the configuration's: it would be drawn at random unsaid.
 
-    A pooler may be missing, as in a BERT saved by a language model; a layer's own weights (`h.3.`) may not.
+    A pooler may be missing, as in a BERT saved by a language model; embeddings and layers may not.
     """
     prefix = f"{model.base_model_prefix}."
     other = sorted(name for name in mismatched if name.startswith(prefix))
-    gone = sorted(name for name in missing if name.startswith(prefix) and re.search(r"\.\d+\.", name))
+    gone = sorted(name for name in missing if name.startswith(prefix) and ".pooler." not in name)
     if other or gone:
         fault = f"{other[0]} has another shape there" if other else f"{gone[0]} is missing there"
         raise ModelError(
@@ -140,6 +140,15 @@ def embedding_shape(model: PreTrainedModel) -> tuple[int, int]:
 def _outside_backbone(model: PreTrainedModel) -> tuple[str, ...]:
     prefix = f"{model.base_model_prefix}."
     return tuple(name for name, _ in model.named_parameters() if not name.startswith(prefix))
+
+
+def _check_start(model: PreTrainedModel, source: ModelSource) -> None:
+    """Raise ModelError where an encoder-decoder's configuration does not say what its decoder begins with."""
+    if model.config.is_encoder_decoder and getattr(model.config, "decoder_start_token_id", None) is None:
+        raise ModelError(
+            f"--model {source.name}: its config.json names no decoder_start_token_id, without which its decoder cannot "
+            "read a text. Add the one that it was trained with."
+        )
 
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: Any, source: ModelSource) -> None:

@@ -1,20 +1,25 @@
 """One answer a text, however it is padded: rows are aligned and pooled by the attention mask, never by token id.
 
 Stock decoders look for the last token that is not the padding token, which swallows a text's own last token when it
-is that token (GPT-2 pads with its end-of-text token), and cannot see padding under prompt embeddings. Encoders pool
-their first token, which left padding moves away.
+is that token (GPT-2 pads with its end-of-text token), and cannot see padding under prompt embeddings. Stock
+encoder-decoders look for the end-of-sentence token by its id, and refuse a batch in which a text holds one more.
+Encoders pool their first token, which left padding moves away and virtual prompt tokens push back.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import types
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
+
+from lightune.models.rows import OWN_TOKENS, align_rows, first_token_leads, last_token, shift_right
 
 
 def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
@@ -24,63 +29,108 @@ def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
     stock, and so that it works below a peft wrapper, which calls `forward` and skips hooks.
     """
     stock = model.forward
-    pools_last = isinstance(getattr(model, "score", None), nn.Linear)
+    answer = _answers_by(model, stock)
 
-    # peft reads off the signature what the model can take (a prefix needs past_key_values).
     @functools.wraps(getattr(stock, "__func__", stock))
     def forward(
         self: Any,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        *,
         labels: Tensor | None = None,
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
-        plain = kwargs.get("past_key_values") is None
-        if input_ids is not None and attention_mask is not None and plain:
-            input_ids, attention_mask = align_right(input_ids, attention_mask, self.config.pad_token_id)
-        if not pools_last:
-            return stock(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **kwargs)  # type: ignore[no-any-return]
-        kwargs["use_cache"] = False
-        causal = not getattr(self.config, "use_bidirectional_attention", False)
-        backbone = getattr(self, self.base_model_prefix)
-        # With padding on the right alone, a causal model's tokens never see it: a mask of ones lets attention take its
-        # fast causal path, and gives the tokens the same states.
-        passed_mask = (
-            torch.ones_like(attention_mask)
-            if input_ids is not None and attention_mask is not None and plain and causal
-            else attention_mask
-        )
-        hidden = backbone(input_ids=input_ids, attention_mask=passed_mask, **kwargs).last_hidden_state
-        logits = self.score(last_token(hidden, attention_mask))
-        loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
+        own = kwargs.pop(OWN_TOKENS, None)
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, **kwargs}
+        return answer(self, align_rows(inputs, self.config.pad_token_id), labels, own)
 
+    forward.__signature__ = _signature(model, stock)  # type: ignore[attr-defined]
     model.forward = types.MethodType(forward, model)
     return model
 
 
-def align_right(input_ids: Tensor, attention_mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]:
-    """Move each row's tokens to its start: padding on the left or between becomes padding on the right.
-
-    input_ids, attention_mask: [rows, tokens], 1 for a token and 0 for padding. Rows that are right-padded are returned
-    as they are.
+def hidden_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """Return the last hidden states [rows, tokens, width] of `model`'s backbone; an encoder-decoder's are its
+    decoder's, which reads the text again, shifted by one as in the stock classifier.
     """
-    if bool((attention_mask[:, 1:] <= attention_mask[:, :-1]).all()):
-        return input_ids, attention_mask
-    order = torch.argsort(attention_mask, dim=1, descending=True, stable=True)
-    mask = attention_mask.gather(1, order)
-    ids = torch.where(mask.bool(), input_ids.gather(1, order), torch.full_like(input_ids, pad_id))
-    return ids, mask
+    backbone, inputs = model.base_model, {"input_ids": input_ids, "attention_mask": attention_mask}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = shift_right(input_ids, model.config.decoder_start_token_id)
+    states: Tensor = backbone(**inputs).last_hidden_state
+    return states
 
 
-def last_token(hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """Return the hidden state of each row's last real token: [rows, tokens, width] -> [rows, width].
+Answer = Callable[[Any, dict[str, Any], Tensor | None, int | None], SequenceClassifierOutput]
 
-    The mask may be longer than the states it pools (virtual prompt tokens come first and are counted by it) or shorter.
+
+def _answers_by(model: PreTrainedModel, stock: Callable[..., Any]) -> Answer:
+    """How this architecture answers: a decoder by its last token, an encoder-decoder by what its decoder makes of the
+    last token, any other as stock does."""
+    if isinstance(getattr(model, "score", None), nn.Linear):
+        return _decoder
+    if model.config.is_encoder_decoder and isinstance(getattr(model, "classification_head", None), nn.Module):
+        return _encoder_decoder
+    return functools.partial(_encoder, stock)
+
+
+def _decoder(self: Any, inputs: dict[str, Any], labels: Tensor | None, own: int | None) -> SequenceClassifierOutput:  # noqa: ARG001
+    mask = inputs["attention_mask"]
+    # With padding on the right alone, a causal model's tokens never see it: a mask of ones lets attention take its
+    # fast causal path, and gives the tokens the same states.
+    causal = not getattr(self.config, "use_bidirectional_attention", False)
+    if mask is not None and causal:
+        inputs["attention_mask"] = torch.ones_like(mask)
+    backbone = getattr(self, self.base_model_prefix)
+    states = backbone(**{**inputs, "use_cache": False, "return_dict": True}).last_hidden_state
+    return _output(self.score(last_token(states, mask)), labels)
+
+
+def _encoder_decoder(
+    self: Any,
+    inputs: dict[str, Any],
+    labels: Tensor | None,
+    own: int | None,  # noqa: ARG001
+) -> SequenceClassifierOutput:
+    if inputs["input_ids"] is None:
+        # The decoder reads the text again, and embeddings do not say what it is.
+        raise NotImplementedError(f"Passing input embeddings is not supported for {type(self).__name__}.")
+    inputs["decoder_input_ids"] = shift_right(inputs["input_ids"], self.config.decoder_start_token_id)
+    backbone = getattr(self, self.base_model_prefix)
+    states = backbone(**{**inputs, "use_cache": False, "return_dict": True}).last_hidden_state
+    return _output(self.classification_head(last_token(states, inputs["attention_mask"])), labels)
+
+
+def _encoder(
+    stock: Callable[..., SequenceClassifierOutput],
+    self: Any,
+    inputs: dict[str, Any],
+    labels: Tensor | None,
+    own: int | None,
+) -> SequenceClassifierOutput:
+    embeddings = inputs.get("inputs_embeds")
+    virtual = 0 if own is None or embeddings is None else embeddings.shape[1] - own
+    with first_token_leads(getattr(self, self.base_model_prefix), virtual):
+        return stock(**inputs, labels=labels)
+
+
+def _output(logits: Tensor, labels: Tensor | None) -> SequenceClassifierOutput:
+    loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
+    return SequenceClassifierOutput(loss=loss, logits=logits)
+
+
+def _signature(model: PreTrainedModel, stock: Callable[..., Any]) -> inspect.Signature:
+    """The stock signature, with `past_key_values` where the backbone takes them.
+
+    peft reads off the signature whether a prefix can be passed, and goes round this forward pass, and with it round
+    the pooling, where it finds none.
     """
-    rows, length = hidden.shape[:2]
-    if attention_mask is None:
-        return hidden[:, -1]
-    positions = torch.arange(attention_mask.shape[1], device=hidden.device)
-    last = (positions * attention_mask.to(hidden.device)).argmax(dim=1) + (length - attention_mask.shape[1])
-    return hidden[torch.arange(rows, device=hidden.device), last]
+    # Of the bound method, so without `self`, which binding takes away: it is put back in front.
+    parameters = list(inspect.signature(stock).parameters.values())
+    backbone = inspect.signature(model.base_model.forward).parameters
+    names = {parameter.name for parameter in parameters}
+    if "past_key_values" in backbone and "past_key_values" not in names and not model.config.is_encoder_decoder:
+        taken = inspect.Parameter("past_key_values", inspect.Parameter.KEYWORD_ONLY, default=None)
+        at = len(parameters) - (parameters[-1].kind is inspect.Parameter.VAR_KEYWORD)
+        parameters.insert(at, taken)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    return inspect.Signature([own, *parameters])

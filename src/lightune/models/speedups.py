@@ -32,5 +32,7 @@ def drop_frozen_dropout(model: PreTrainedModel) -> None:
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-        if isinstance(getattr(module, "attention_dropout", None), float):
-            setattr(module, "attention_dropout", 0.0)  # noqa: B010, mypy takes a plain one for a tensor
+        # Attention keeps its share as a number, and so do BART's layers, and how often a whole layer is left out.
+        for name, value in list(vars(module).items()):
+            if name.endswith(("dropout", "layerdrop")) and isinstance(value, float):
+                setattr(module, name, 0.0)

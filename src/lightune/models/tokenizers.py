@@ -13,7 +13,8 @@ def load_tokenizer(source: ModelSource) -> Any:
 
     A missing padding token becomes the end-of-text token (or the unknown one); padding goes to the right; and
     `split_special_tokens` is set, so that a text that holds the words `<|endoftext|>` keeps them as plain characters
-    and none of its tokens can be taken for padding. All of it is saved with the tokenizer. Raises ModelError.
+    and none of its tokens can be taken for padding (but for a vocabulary of pieces such as T5's, which finds the piece
+    `</s>` in the characters too; pooling by the mask copes). All of it is saved with the tokenizer. Raises ModelError.
     """
     from transformers import AutoTokenizer
 
@@ -30,8 +31,9 @@ def load_tokenizer(source: ModelSource) -> Any:
             f"--model {source.name}: a tokenizer of the tokenizers library (tokenizer.json) is expected, but this "
             "model has none."
         )
-    if not set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids):
-        # transformers makes an empty one where a model has no tokenizer's files, and every text would be unknown.
+    if len(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids)) < 2:
+        # transformers makes an empty one where a model has no tokenizer's files, and every text would be unknown. T5's
+        # empty one knows the space.
         raise ModelError(
             f"--model {source.name}: a tokenizer (tokenizer.json) is expected beside the model, but there is none."
         )
