@@ -5,7 +5,15 @@ Everything here is picklable, and everything but the texts and the predictions g
 """
 
 from lightune.records.acquisition import Ranked
-from lightune.records.certificate import FAIL, NOT_APPLICABLE, PASS, Certificate, Check
+from lightune.records.certificate import (
+    FAIL,
+    NOT_APPLICABLE,
+    PASS,
+    Certificate,
+    CertifiedLine,
+    Check,
+    Inapplicable,
+)
 from lightune.records.data import DataFacts, Rows, SplitFacts, Splits
 from lightune.records.findings import (
     AloneRight,
@@ -48,12 +56,16 @@ from lightune.records.scores import (
     Verdict,
 )
 from lightune.records.side_by_side import Difference, OtherTruth, SharedPair, SharedScore, SideBySide, StudySide
+from lightune.records.terms import DEFAULT, GIVEN, SEARCHED, Terms, UnequalTerm
 
 __all__ = [
+    "DEFAULT",
     "FAIL",
+    "GIVEN",
     "NOT_APPLICABLE",
     "PASS",
     "SCHEMA_VERSION",
+    "SEARCHED",
     "SEEDS_FOLDER",
     "AloneRight",
     "AnsweredRow",
@@ -64,6 +76,7 @@ __all__ = [
     "BehaviourTest",
     "Calibration",
     "Certificate",
+    "CertifiedLine",
     "Check",
     "Comparison",
     "Cost",
@@ -74,6 +87,7 @@ __all__ = [
     "Difference",
     "Findings",
     "Frontier",
+    "Inapplicable",
     "LabelIssue",
     "LabelIssues",
     "Metric",
@@ -99,8 +113,10 @@ __all__ = [
     "StudyResult",
     "StudySide",
     "TellingRow",
+    "Terms",
     "TrainingFacts",
     "TrainingPoint",
+    "UnequalTerm",
     "Verdict",
     "dumps",
     "from_json",
