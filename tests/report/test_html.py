@@ -10,7 +10,7 @@ import pytest
 from lightune.records import Metric
 from lightune.report import render_html
 
-from . import factory, studies
+from . import factory, many_methods, studies
 from .hostile import hostile
 from .page import Page
 
@@ -28,6 +28,7 @@ STUDIES = {
     "failed": factory.study((factory.failed(),), ()),
     "hostile": hostile("<b>'x'</b>"),
     "whole": studies.whole("won", 6),
+    "methods": many_methods.study(),
 }
 XSS = [
     "<script>alert(1)</script>",

@@ -7,7 +7,7 @@ from lightune.report import format as show
 from lightune.report.document import HALF, Figure
 from lightune.report.escape import short
 from lightune.report.pictures.cast import cast_of
-from lightune.report.pictures.costs import accuracy_against_cost
+from lightune.report.pictures.costs import accuracy_against_cost, broken_scales
 from lightune.report.pictures.ladder import ladder
 
 
@@ -32,9 +32,10 @@ def first_figures(result: StudyResult) -> tuple[Figure, ...]:
         figures.append(
             Figure(
                 "costs",
-                "Accuracy against cost. On the line, the Pareto front, are the arms that none other beats in both. "
+                "Accuracy, with its 95 % interval, against cost. On the line, the Pareto front, with full marks, are "
+                "the arms that none other beats in both. "
                 f"Time: training, and labelling the test rows{', in the first fold' if folds else ''}. "
-                f"Costs on logarithmic scales.{unknown}",
+                f"Costs on logarithmic scales.{broken_scales(priced)}{unknown}",
                 lambda name, width: accuracy_against_cost(priced, result.frontiers, cast, name, width),
                 HALF,
             )
