@@ -250,7 +250,7 @@ def test_an_empty_text_is_named_as_such():
 def test_a_failed_arm_has_its_reason():
     text = text_of(STUDIES["three"])
     assert text.count("The arm ia3 failed: the loss became NaN at step 41") == 2
-    assert "ia3 failed –" in text
+    assert "ia3 scales of inner activations failed –" in text
 
 
 def test_a_metric_that_is_not_defined_is_a_dash_that_says_why():

@@ -12,6 +12,7 @@ from lightune.evaluation import frontiers
 from lightune.records import FAIL, Check
 from lightune.report import render_html, render_markdown
 from lightune.report.document import HALF, NARROW, WIDE, Figure
+from lightune.report.first_screen import first_figures
 from lightune.report.format import SPACE
 from lightune.report.headline import headline
 from lightune.report.pictures import costs
@@ -160,6 +161,15 @@ def test_the_picture_of_methods_has_the_front_of_the_fine_tuned_alone():
     assert "tfidf" not in told
     fronts = {front.cost: front.arms for front in frontiers([arm for arm in MANY.arms if arm.training])}
     assert f"of trained parameters: {', '.join(fronts['trainable_parameters'])};" in told
+
+
+def test_results_of_an_earlier_version_have_no_panel_for_trained_parameters():
+    recorded = [front for front in MANY.frontiers if front.cost in ("seconds", "peak_memory_bytes", "artifact_bytes")]
+    for result, there in ((MANY, True), (replace(MANY, frontiers=tuple(recorded)), False)):
+        (costs_,) = (figure for figure in first_figures(result) if figure.name == "costs")
+        assert (">Trained parameters</text>" in costs_.wide) is there
+        assert "The section Methods on equal terms has the fine-tuned arms by themselves." in costs_.caption
+    assert "Methods on equal terms" not in str([figure.caption for figure in first_figures(factory.study())])
 
 
 def test_marks_are_full_on_the_front_and_hollow_off_it():

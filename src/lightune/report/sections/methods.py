@@ -21,9 +21,9 @@ _LEAST_ADAPTERS = 2
 
 def methods_section(result: StudyResult) -> Section | None:
     """The fine-tuned arms as methods: what each reached, trained and took; None below two adapters."""
-    terms = method_terms(result)
-    if sum(each.adapter for each in terms) < _LEAST_ADAPTERS:
+    if not comparable(result):
         return None
+    terms = method_terms(result)
     blocks: list[Block] = [*_equality(result, terms), _table(result, terms), *_figure(result, terms), *_trials(terms)]
     return Section(
         anchor="methods",
@@ -34,6 +34,11 @@ def methods_section(result: StudyResult) -> Section | None:
         "search for the learning rate, which was judged on validation rows.",
         blocks=tuple(blocks),
     )
+
+
+def comparable(result: StudyResult) -> bool:
+    """Whether there are methods to compare: two adapters at least that are done."""
+    return sum(each.adapter for each in method_terms(result)) >= _LEAST_ADAPTERS
 
 
 def _equality(result: StudyResult, terms: Sequence[Terms]) -> list[Block]:
