@@ -9,6 +9,8 @@ from lightune.records import ArmResult, Cost, Frontier
 
 from .ladder import arm
 
+PARAMETERS = (("lora", 0.9, 50), ("full", 0.9, 100), ("probe", 0.8, 2), ("pretrained", 0.5, 0), ("majority", 0.4, 0))
+
 
 def costing(name: str, accuracy: float, seconds: float, memory: int = 1, size: int = 1) -> ArmResult:
     return arm(name, accuracy, cost=Cost(seconds - 1, 1.0, 0, 0, memory, size))
@@ -26,7 +28,15 @@ def test_an_arm_stays_unless_another_beats_it() -> None:
         Frontier("seconds", ("majority", "tfidf", "lora")),
         Frontier("peak_memory_bytes", ("majority", "tfidf", "lora")),
         Frontier("artifact_bytes", ("majority", "probe", "lora")),
+        Frontier("trainable_parameters", ("full", "lora")),
+        Frontier("fit_seconds", ("majority", "tfidf", "lora")),
     )
+
+
+def test_an_arm_that_trains_nothing_is_the_cheapest_in_parameters() -> None:
+    arms = [arm(name, right, cost=Cost(1, 1, trained, 100, 1, 1)) for name, right, trained in PARAMETERS]
+    front = next(front for front in frontiers(arms) if front.cost == "trainable_parameters")
+    assert front.arms == ("pretrained", "probe", "lora")
 
 
 def test_seconds_are_those_of_fit_and_predict() -> None:
@@ -58,6 +68,16 @@ def test_arms_without_cost_accuracy_or_result_are_left_out() -> None:
     failed = arm("failed", 0.99, status="failed")
     without = arm("without", metrics={})
     arms = [free, unknown, timeless, failed, without, costing("lora", 0.8, 5)]
-    assert [front.arms for front in frontiers(arms)] == [("lora",), ("timeless",), ("timeless",)]
+    assert [front.arms for front in frontiers(arms)] == [
+        ("lora",),
+        ("timeless",),
+        ("timeless",),
+        ("timeless",),
+        ("lora",),
+    ]
     assert frontiers([free, failed, without]) == frontiers([]) == ()
-    assert [front.cost for front in frontiers([timeless])] == ["peak_memory_bytes", "artifact_bytes"]
+    assert [front.cost for front in frontiers([timeless])] == [
+        "peak_memory_bytes",
+        "artifact_bytes",
+        "trainable_parameters",
+    ]

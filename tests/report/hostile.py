@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lightune.records import (
+    FAIL,
+    NOT_APPLICABLE,
+    PASS,
     AloneRight,
     AnsweredRow,
     Behaviour,
     BehaviourFailure,
     BehaviourScore,
     BehaviourTest,
+    Certificate,
+    Check,
     Curve,
     CurvePoint,
     Findings,
@@ -26,8 +31,10 @@ from lightune.records import (
     StudyResult,
 )
 
-from . import factory, studies
+from . import factory, many_methods, studies
 from .found import share
+
+OUTCOMES = (FAIL, PASS, NOT_APPLICABLE)
 
 
 def hostile(evil: str) -> StudyResult:
@@ -54,7 +61,10 @@ def hostile(evil: str) -> StudyResult:
         validation_use=evil,
         calibration=studies.calibration(0.8, 1000),
     )
-    arms = (arm, replace(factory.pretrained(), name=f"{evil}b"), factory.failed(f"{evil}c", evil))
+    arm = replace(arm, certificate=certificate(evil))
+    other = replace(arm, name=f"{evil}d", training=replace(arm.training, trials=many_methods.TRIALS), splits={})
+    failed = factory.failed(f"{evil}c", evil)
+    arms = (arm, replace(factory.pretrained(), name=f"{evil}b"), failed, other)
     pair = factory.comparison(a=evil, b=f"{evil}b", labels=labels)
     return replace(
         factory.study(arms, (pair,), facts),
@@ -66,6 +76,11 @@ def hostile(evil: str) -> StudyResult:
         frontiers=tuple(Frontier(cost, (f"{evil}b", evil)) for cost in ("seconds", evil)),
         findings=findings(evil, labels),
     )
+
+
+def certificate(evil: str) -> Certificate:
+    checks = tuple(Check(f"{evil}{at}", evil, outcome, 0.5, 1e-5, evil) for at, outcome in enumerate(OUTCOMES))
+    return Certificate(1, evil, evil, evil, evil, 9, 1, (evil,), checks, {evil: evil})
 
 
 def recipe(evil: str) -> dict[str, object]:

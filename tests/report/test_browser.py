@@ -8,7 +8,7 @@ import pytest
 
 from lightune.report import write_report
 
-from . import factory, studies
+from . import factory, many_methods, studies
 from .hostile import hostile
 
 CHROMIUM = shutil.which("chromium")
@@ -16,6 +16,7 @@ STUDIES = {
     "demo": factory.study(),
     "whole": studies.whole("too small"),
     "many": studies.whole("won", 77, 3080, 3, ("ia3",)),
+    "methods": many_methods.study(),
     "hostile": hostile("<script>alert(1)</script>" + "w" * 300),
 }
 

@@ -10,7 +10,7 @@ import pytest
 from lightune.records import Metric
 from lightune.report import render_html
 
-from . import factory, studies
+from . import factory, many_methods, studies
 from .hostile import hostile
 from .page import Page
 
@@ -28,6 +28,7 @@ STUDIES = {
     "failed": factory.study((factory.failed(),), ()),
     "hostile": hostile("<b>'x'</b>"),
     "whole": studies.whole("won", 6),
+    "methods": many_methods.study(),
 }
 XSS = [
     "<script>alert(1)</script>",
@@ -249,7 +250,7 @@ def test_an_empty_text_is_named_as_such():
 def test_a_failed_arm_has_its_reason():
     text = text_of(STUDIES["three"])
     assert text.count("The arm ia3 failed: the loss became NaN at step 41") == 2
-    assert "ia3 failed –" in text
+    assert "ia3 scales of inner activations failed –" in text
 
 
 def test_a_metric_that_is_not_defined_is_a_dash_that_says_why():

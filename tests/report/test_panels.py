@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightune.report.format import SPACE
-from lightune.report.pictures.panels import brief_bytes, brief_seconds, each_span, log_scale, log_ticks
+from lightune.report.pictures.panels import brief_bytes, brief_count, brief_seconds, each_span, log_scale, log_ticks
 from lightune.report.pictures.placing import Spot, _box, _shared, place
 
 WIDTH, HEIGHT, LINE = 484.0, 97.0, 15.0
@@ -36,6 +36,15 @@ def test_ten_arms_anywhere_hardly_overlap():
     assert max(covered) < 100
 
 
+def test_seventeen_arms_of_which_most_stand_close_together_never_overlap():
+    drawn = np.random.default_rng(1)
+    for _ in range(5):
+        away, close = drawn.random((5, 2)), drawn.normal((0.8, 0.3), (0.05, 0.15), (12, 2)).clip(0, 1)
+        spots = [Spot(float(x) * WIDTH, float(y) * 221, 58) for x, y in (*away, *close)]
+        boxes = [_box(at, 58, LINE) for at in place(spots, WIDTH, 221, LINE)]
+        assert max(_shared(*pair) for pair in combinations(boxes, 2)) == 0
+
+
 def test_a_label_is_nearest_to_its_own_point():
     left, right = place([Spot(430, 20, 28), Spot(450, 19, 28)], WIDTH, HEIGHT, LINE)
     assert left.x < right.x
@@ -47,7 +56,7 @@ def test_a_label_keeps_off_what_is_taken():
     assert _shared(_box(label, 40, LINE), line) == 0
 
 
-@pytest.mark.parametrize("kind", ["seconds", "bytes"])
+@pytest.mark.parametrize("kind", ["seconds", "bytes", "count"])
 def test_there_are_at_least_two_ticks_and_never_too_many(kind):
     for low, high in ((0.001, 40_000), (2, 3), (300e6, 1.7e9), (1, 1e12), (5, 5)):
         ticks = log_ticks(log_scale([low, high], 500), kind, 5)
@@ -66,6 +75,9 @@ def test_there_are_at_least_two_ticks_and_never_too_many(kind):
         (brief_bytes(500 * 2**20), "500 MiB"),
         (brief_bytes(2**30), "1 GiB"),
         (brief_bytes(12), "12 B"),
+        (brief_count(100.0), "100"),
+        (brief_count(30_000.0), "30k"),
+        (brief_count(1e9), "1B"),
     ],
 )
 def test_ticks_are_short(written, expected):

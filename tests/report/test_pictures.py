@@ -10,10 +10,12 @@ from lightune.records import Calibration, Curve, CurvePoint, Metric, TrainingPoi
 from lightune.report.document import HALF, NARROW, WIDE
 from lightune.report.pictures.cast import Cast, cast_of
 from lightune.report.pictures.confusion import cells_of, heat_map
-from lightune.report.pictures.costs import PRICES, accuracy_against_cost, front_of, points_of
+from lightune.report.pictures.costs import Panel, accuracy_against_cost
 from lightune.report.pictures.curves import law, learning_curves
+from lightune.report.pictures.heights import heights
 from lightune.report.pictures.ladder import ladder
 from lightune.report.pictures.panels import log_scale
+from lightune.report.pictures.prices import PRICES, points_of
 from lightune.report.pictures.reliability import reliability
 from lightune.report.pictures.slices import forest
 from lightune.report.pictures.training import thinned, training_curve, validation
@@ -89,24 +91,27 @@ def test_costs_name_every_arm_in_each_panel(width):
     drawn = accuracy_against_cost(result.arms, result.frontiers, cast_of(result), "costs", width)
     for arm in result.arms:
         assert drawn.count(f">{arm.name}</text>") == len(PRICES)
-    for heading in ("Time", "Peak memory", "Saved size"):
+    for heading in ("Time", "Peak memory", "Saved size", "Trained parameters"):
         assert f">{heading}</text>" in drawn
-    assert "lora: 83.6 %, 3 min 29 s, 1.23 GiB, 0.2 MiB" in spoken(drawn)
+    assert "lora: 83.6 % (81.3 to 85.9), 3 min 29 s, 1.23 GiB, 0.2 MiB, 36,864" in spoken(drawn)
     assert "On the Pareto front of time: majority, tfidf, lora, full;" in spoken(drawn)
+
+
+def panel_of(*arms, front=()) -> Panel:
+    points = points_of(arms, PRICES[0])
+    accuracies = {arm.name: arm.metrics["accuracy"] for arm in arms}
+    scale = log_scale([point.price for point in points], 500)
+    return Panel(PRICES[0], points, scale, heights(accuracies, 100), accuracies, front)
 
 
 def test_the_front_is_a_line_of_steps():
     arms = [studies.arm(name, accuracy, 2, 1000, 1) for name, accuracy in (("majority", 0.5), ("tfidf", 0.8))]
-    points = points_of(arms, PRICES[0])
-    scale = log_scale([point.price for point in points], 500)
-    cheap, dear = (scale.at(point.price) for point in points)
-    assert front_of(points, ("majority", "tfidf"), scale) == [
-        (cheap, 0.5),
-        (dear, 0.5),
-        (dear, 0.8),
-        (500, 0.8),
-    ]
-    assert front_of(points, (), scale) == []
+    made = panel_of(*arms, front=("majority", "tfidf"))
+    (cheap, low), (dear, high) = map(made.spot, made.points)
+    assert cheap < dear
+    assert low > high
+    assert made.steps() == [(cheap, low), (dear, low), (dear, high), (500, high)]
+    assert panel_of(*arms).steps() == []
 
 
 def test_a_cost_of_zero_stands_at_the_left_end_and_is_called_zero():

@@ -75,7 +75,8 @@ def test_the_statistics_are_all_there(ladder):
     assert {(one.a, one.b) for one in result.seed_comparisons} >= {("full", "lora"), ("lora", "tfidf")}
     assert result.verdict.subject in ("lora", "full")
     assert result.verdict.rival not in ("lora", "full")
-    assert {front.cost for front in result.frontiers} == {"seconds", "peak_memory_bytes", "artifact_bytes"}
+    costs = {"seconds", "peak_memory_bytes", "artifact_bytes", "trainable_parameters", "fit_seconds"}
+    assert {front.cost for front in result.frontiers} == costs
 
 
 def test_the_findings_are_all_there(ladder):

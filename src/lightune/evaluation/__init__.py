@@ -3,6 +3,7 @@
 from lightune.evaluation.acquisition import rank_unlabelled
 from lightune.evaluation.alone import alone_right
 from lightune.evaluation.calibration import apply_temperature, calibration, fit_temperature
+from lightune.evaluation.certified import certified_lines, inapplicable
 from lightune.evaluation.comparison import compare, decided, flipped, with_holm
 from lightune.evaluation.counts import confusion_matrix
 from lightune.evaluation.cross_validation import compare_folds, score_folds
@@ -21,6 +22,7 @@ from lightune.evaluation.predicted import check_predictions, predicted_labels
 from lightune.evaluation.scoring import score
 from lightune.evaluation.seeds import compare_seeds
 from lightune.evaluation.slices import check_slice_columns, slices
+from lightune.evaluation.terms import method_terms, unequal_terms
 from lightune.evaluation.verdict import verdict
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "alone_right",
     "apply_temperature",
     "calibration",
+    "certified_lines",
     "check_predictions",
     "check_slice_columns",
     "compare",
@@ -41,11 +44,13 @@ __all__ = [
     "flipped",
     "frontiers",
     "holm",
+    "inapplicable",
     "label_issues",
     "learning_curve",
     "looks_english",
     "mcnemar",
     "mcnemar_mid_p",
+    "method_terms",
     "overlap",
     "point_metrics",
     "positive_index",
@@ -55,6 +60,7 @@ __all__ = [
     "score_folds",
     "seed_scores",
     "slices",
+    "unequal_terms",
     "verdict",
     "wilson",
     "with_holm",

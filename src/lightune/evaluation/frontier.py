@@ -14,6 +14,8 @@ COSTS: Mapping[str, Callable[[Cost], float]] = MappingProxyType(
         "seconds": lambda cost: cost.fit_seconds + cost.predict_seconds,
         "peak_memory_bytes": lambda cost: cost.peak_memory_bytes,
         "artifact_bytes": lambda cost: cost.artifact_bytes,
+        "trainable_parameters": lambda cost: cost.trainable_parameters,
+        "fit_seconds": lambda cost: cost.fit_seconds,
     }
 )
 
@@ -23,7 +25,7 @@ def frontiers(arms: Sequence[ArmResult]) -> tuple[Frontier, ...]:
 
     An arm is on the front unless another one is at least as good in both and better in one; so arms that are equal in
     both all stay. Arms that are not `done`, or without that cost or an accuracy, are left out; so is a front without
-    any arm.
+    any arm. A cost of 0 is a cost like any other: an arm that trains nothing is the cheapest in trainable parameters.
     """
     found = (Frontier(cost, _front(_places(arms, of))) for cost, of in COSTS.items())
     return tuple(frontier for frontier in found if frontier.arms)

@@ -92,8 +92,8 @@ def first_token_leads(backbone: Any, virtual: int) -> Iterator[None]:
 
 
 def count_own_tokens(outermost: nn.Module) -> nn.Module:
-    """Make `outermost`, a peft wrapper around a model that pools by the mask, align each call's rows and pass on how many
-    tokens they have of their own. Changes it in place.
+    """Make `outermost`, a peft wrapper around a model that pools by the mask, align each call's rows and pass on
+    how many tokens they have of their own. Changes it in place.
 
     Prompt tuning turns ids into embeddings with virtual tokens in front; below the wrapper nothing tells them apart.
     What stands beside the model (ShadowPEFT's network) reads the rows before the model aligns them.

@@ -5,7 +5,16 @@ Everything here is picklable, and everything but the texts and the predictions g
 """
 
 from lightune.records.acquisition import Ranked
-from lightune.records.certificate import FAIL, NOT_APPLICABLE, PASS, Certificate, Check, Observed
+from lightune.records.certificate import (
+    FAIL,
+    NOT_APPLICABLE,
+    PASS,
+    Certificate,
+    CertifiedLine,
+    Check,
+    Inapplicable,
+    Observed,
+)
 from lightune.records.data import DataFacts, Rows, SplitFacts, Splits
 from lightune.records.findings import (
     AloneRight,
@@ -48,12 +57,16 @@ from lightune.records.scores import (
     Verdict,
 )
 from lightune.records.side_by_side import Difference, OtherTruth, SharedPair, SharedScore, SideBySide, StudySide
+from lightune.records.terms import DEFAULT, GIVEN, SEARCHED, Terms, UnequalTerm
 
 __all__ = [
+    "DEFAULT",
     "FAIL",
+    "GIVEN",
     "NOT_APPLICABLE",
     "PASS",
     "SCHEMA_VERSION",
+    "SEARCHED",
     "SEEDS_FOLDER",
     "AloneRight",
     "AnsweredRow",
@@ -64,6 +77,7 @@ __all__ = [
     "BehaviourTest",
     "Calibration",
     "Certificate",
+    "CertifiedLine",
     "Check",
     "Comparison",
     "Cost",
@@ -74,6 +88,7 @@ __all__ = [
     "Difference",
     "Findings",
     "Frontier",
+    "Inapplicable",
     "LabelIssue",
     "LabelIssues",
     "Metric",
@@ -100,8 +115,10 @@ __all__ = [
     "StudyResult",
     "StudySide",
     "TellingRow",
+    "Terms",
     "TrainingFacts",
     "TrainingPoint",
+    "UnequalTerm",
     "Verdict",
     "dumps",
     "from_json",

@@ -71,3 +71,27 @@ class Certificate:
     def count(self, outcome: str) -> int:
         """How many lines have this outcome."""
         return sum(check.outcome == outcome for check in self.checks)
+
+
+@dataclass(frozen=True)
+class CertifiedLine:
+    """A line of the certificates, by its name, over all arms that have it.
+
+    compared: as in Check, each wording once. tolerances: those that hold, rising. largest: the largest difference that
+    was measured, and the arm that has it; both None where nothing was.
+    """
+
+    name: str
+    compared: tuple[str, ...]
+    tolerances: tuple[float, ...]
+    largest: float | None
+    largest_arm: str | None
+
+
+@dataclass(frozen=True)
+class Inapplicable:
+    """A line that does not apply to these arms, and why; "" where no reason was recorded."""
+
+    check: str
+    reason: str
+    arms: tuple[str, ...]

@@ -153,7 +153,7 @@ class Verdict:
 class Frontier:
     """Arms that no other arm beats in both accuracy and one cost, cheapest first.
 
-    cost: `seconds` (fit and predict), `peak_memory_bytes` or `artifact_bytes`.
+    cost: `seconds` (fit and predict), `peak_memory_bytes`, `artifact_bytes`, `trainable_parameters` or `fit_seconds`.
     """
 
     cost: str

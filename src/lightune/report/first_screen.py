@@ -7,8 +7,10 @@ from lightune.report import format as show
 from lightune.report.document import HALF, Figure
 from lightune.report.escape import short
 from lightune.report.pictures.cast import cast_of
-from lightune.report.pictures.costs import accuracy_against_cost
+from lightune.report.pictures.costs import accuracy_against_cost, broken_scales
 from lightune.report.pictures.ladder import ladder
+from lightune.report.pictures.prices import PRICES
+from lightune.report.sections.methods import comparable
 
 
 def first_figures(result: StudyResult) -> tuple[Figure, ...]:
@@ -18,6 +20,9 @@ def first_figures(result: StudyResult) -> tuple[Figure, ...]:
     unpriced = [short(arm.name) for arm in arms if arm.cost is None]
     unknown = f" Not measured: {', '.join(unpriced)}." if unpriced else ""
     cast, figures, folds = cast_of(result), [], result.cross_validation is not None
+    # Results of an earlier version have no front for trained parameters.
+    known = {front.cost for front in result.frontiers}
+    prices = [price for price in PRICES if price.key in known] or PRICES
     rings = "; rings: the seeds, where there are several"
     if arms:
         figures.append(
@@ -32,14 +37,20 @@ def first_figures(result: StudyResult) -> tuple[Figure, ...]:
         figures.append(
             Figure(
                 "costs",
-                "Accuracy against cost. On the line, the Pareto front, are the arms that none other beats in both. "
+                "Accuracy, with its 95 % interval, against cost. On the line, the Pareto front, with full marks, are "
+                "the arms that none other beats in both. "
                 f"Time: training, and labelling the test rows{', in the first fold' if folds else ''}. "
-                f"Costs on logarithmic scales.{unknown}",
-                lambda name, width: accuracy_against_cost(priced, result.frontiers, cast, name, width),
+                f"Costs on logarithmic scales.{broken_scales(priced, prices)}{unknown}{_closer(result)}",
+                lambda name, width: accuracy_against_cost(priced, result.frontiers, cast, name, width, prices),
                 HALF,
             )
         )
     return tuple(figures)
+
+
+def _closer(result: StudyResult) -> str:
+    """Where to look where one picture holds too much."""
+    return " The section Methods on equal terms has the fine-tuned arms by themselves." if comparable(result) else ""
 
 
 def _has_accuracy(arm: ArmResult) -> bool:

@@ -55,6 +55,23 @@ def share(part: int, whole: int) -> str:
     return f"<{SPACE}0.01{SPACE}%" if value < 0.0001 else percent(value, 2)
 
 
+def scientific(value: float | None) -> str:
+    """A difference that should be close to nothing: "2.4e−07", "0"."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return "0" if value == 0 else f"{value:.1e}".replace("-", MINUS)
+
+
+def general(value: float | None) -> str:
+    """A setting or a limit in as few digits as it has: "0.0005", "1e−05"."""
+    return f"{value:g}".replace("-", MINUS) if value is not None and math.isfinite(value) else DASH
+
+
+def limit(value: float | None) -> str:
+    """A tolerance: "1e−05", "2.5e−04", "0"."""
+    return scientific(value).replace(".0e", "e")
+
+
 def count(value: float | None) -> str:
     """A whole number with thousands set off: 1234567 -> "1,234,567"."""
     return decimal(value, 0)

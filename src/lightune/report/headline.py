@@ -10,6 +10,7 @@ import math
 from lightune.evaluation.verdict import LEAST_ROWS
 from lightune.records import ArmResult, Cost, Metric, StudyResult, Verdict
 from lightune.report import format as show
+from lightune.report.certificates import certificate_warnings
 from lightune.report.document import Headline, Paragraph
 from lightune.report.escape import capital, one_line, sentence, short
 from lightune.report.runs import is_mean
@@ -32,7 +33,8 @@ def headline(result: StudyResult) -> Headline:
     verdict = result.verdict
     arms = {arm.name: arm for arm in result.arms}
     subject, rival = arms.get(verdict.subject or ""), arms.get(verdict.rival or "")
-    more = (*_failures(result), *_untrained_head(verdict, rival), *_power(verdict, rival), *_folds(result))
+    warnings = (*_failures(result), *certificate_warnings(result.arms))
+    more = (*warnings, *_untrained_head(verdict, rival), *_power(verdict, rival), *_folds(result))
     if subject is None:
         done = any(arm.status == "done" for arm in result.arms)
         return Headline("No verdict" if done else "No result", "", _EARLIER if done else _NOTHING, more)

@@ -27,6 +27,18 @@ ARMS = {
     "zero-shot": ArmWords("the model's zero-shot answer", "zero-shot", "the language model's own answer"),
     "probe": ArmWords("a linear probe", "the probe", "logistic regression on frozen features"),
     "lora": ArmWords("LoRA", "LoRA", "low-rank adapters"),
+    "dora": ArmWords("DoRA", "DoRA", "low-rank adapters, lengths apart"),
+    "adalora": ArmWords("AdaLoRA", "AdaLoRA", "low-rank adapters, ranks shared out"),
+    "vera": ArmWords("VeRA", "VeRA", "scales of shared random matrices"),
+    "loha": ArmWords("LoHa", "LoHa", "Hadamard products of low rank"),
+    "lokr": ArmWords("LoKr", "LoKr", "Kronecker products of low rank"),
+    "fourierft": ArmWords("FourierFT", "FourierFT", "few Fourier coefficients"),
+    "oft": ArmWords("OFT", "OFT", "rotations of the weights"),
+    "boft": ArmWords("BOFT", "BOFT", "rotations in butterfly form"),
+    "ia3": ArmWords("IA³", "IA³", "scales of inner activations"),
+    "prefix-tuning": ArmWords("prefix tuning", "prefix tuning", "keys and values before the text"),
+    "prompt-tuning": ArmWords("prompt tuning", "prompt tuning", "vectors before the text"),
+    "p-tuning": ArmWords("p-tuning", "p-tuning", "vectors before the text, by a network"),
     "full": ArmWords("full fine-tuning", "full fine-tuning", "every weight trained"),
 }
 

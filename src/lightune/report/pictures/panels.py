@@ -26,6 +26,11 @@ _BYTES = tuple(
 )
 _ROUND = (1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0, _MINUTE, 10 * _MINUTE, _HOUR, 10 * _HOUR, 100 * _HOUR)
 _ROUND_BYTES = tuple(scale * ten for scale in (1, 2**10, 2**20, 2**30, 2**40) for ten in (1, 10, 100))
+_ROUND_COUNTS = tuple(10.0**power for power in range(13))
+_COUNTS = tuple(each * 10.0**power for power in range(13) for each in _FINE)
+# Where 0 stands on a logarithmic scale that has it, and where that scale begins, in pixels.
+_ZERO, _BREAK = 8.0, 36.0
+_EDGE = 12.0
 
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
@@ -65,34 +70,39 @@ def percent_axis(axes: Axes, side: Literal["x", "y"], low: float, high: float) -
 
 @dataclass(frozen=True)
 class LogScale:
-    """Values from low to high on 0 to `width` pixels, evenly in their logarithms. What is 0 stands at the left end."""
+    """Values from low to high on `start` to `width` pixels, evenly in their logarithms.
+
+    A logarithmic scale has no 0: what is 0 stands by itself at the left, before `start`, where a break is drawn.
+    """
 
     low: float
     high: float
     width: float
+    start: float = 0.0
 
     def at(self, value: float) -> float:
         """Where a value stands, in pixels."""
         if value <= 0:
-            return 0.0
-        return self.width * (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+            return min(_ZERO, self.start)
+        share = (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        return self.start + (self.width - self.start) * share
 
 
 def log_scale(values: Sequence[float], width: float) -> LogScale:
-    """A scale that holds all values with some air at both ends."""
+    """A scale that holds all values with some air at both ends, and room for 0 where one of them is that."""
     positive = [value for value in values if value > 0] or [1.0]
     low, high = min(positive), max(positive)
     air = max((high / low) ** 0.09, 1.4)
-    return LogScale(low / air if min(values, default=1) > 0 else low / air**3, high * air, width)
+    return LogScale(low / air, high * air, width, _BREAK if min(values, default=1) <= 0 else 0.0)
 
 
-def log_ticks(scale: LogScale, kind: Literal["seconds", "bytes"], most: int) -> list[tuple[float, str]]:
+def log_ticks(scale: LogScale, kind: Literal["seconds", "bytes", "count"], most: int) -> list[tuple[float, str]]:
     """Round values on the scale with their names: two at least, `most` at most."""
-    round_ones, finer = (_ROUND, _SECONDS) if kind == "seconds" else (_ROUND_BYTES, _BYTES)
-    write = brief_seconds if kind == "seconds" else brief_bytes
+    round_ones, finer, write = _TICKS[kind]
 
     def inside(values: Sequence[float]) -> list[float]:
-        return [value for value in values if scale.low <= value <= scale.high]
+        # Not so near the right end that a name would stand out of the picture.
+        return [value for value in values if scale.low <= value and scale.at(value) <= scale.width - _EDGE]
 
     values = inside(round_ones)
     if len(values) < 2:
@@ -115,6 +125,21 @@ def brief_bytes(value: float) -> str:
         if value >= unit:
             return f"{value / unit:g}{show.SPACE}{name}"
     return f"{value:g} B"
+
+
+def brief_count(value: float) -> str:
+    """A round number for a tick: "100", "10k", "3M"."""
+    for unit, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{name}"
+    return f"{value:g}"
+
+
+_TICKS = {
+    "seconds": (_ROUND, _SECONDS, brief_seconds),
+    "bytes": (_ROUND_BYTES, _BYTES, brief_bytes),
+    "count": (_ROUND_COUNTS, _COUNTS, brief_count),
+}
 
 
 def text_width(text: str, size: float) -> float:

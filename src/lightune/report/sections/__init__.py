@@ -8,6 +8,7 @@ from lightune.records import StudyResult
 from lightune.report.document import Section
 from lightune.report.sections.behaviour import behaviour_section
 from lightune.report.sections.calibration import calibration_section
+from lightune.report.sections.certificate import certificate_section
 from lightune.report.sections.comparisons import comparisons_section
 from lightune.report.sections.confusion import confusion_section
 from lightune.report.sections.costs import costs_section
@@ -16,6 +17,7 @@ from lightune.report.sections.data import data_section
 from lightune.report.sections.label_issues import label_issues_section
 from lightune.report.sections.ladder import ladder_section, splits_section
 from lightune.report.sections.left_out import left_out_section
+from lightune.report.sections.methods import methods_section
 from lightune.report.sections.overlap import overlap_section
 from lightune.report.sections.provenance import provenance_section
 from lightune.report.sections.rows import alone_section
@@ -32,6 +34,7 @@ def sections(result: StudyResult, texts: Mapping[str, str]) -> tuple[Section, ..
         ladder_section(result),
         comparisons_section(result, texts),
         seeds_section(result),
+        methods_section(result),
         costs_section(result),
         curves_section(result),
         calibration_section(result),
@@ -43,6 +46,7 @@ def sections(result: StudyResult, texts: Mapping[str, str]) -> tuple[Section, ..
         behaviour_section(result),
         splits_section(result),
         training_section(result),
+        certificate_section(result),
         left_out_section(result),
         data_section(result),
         provenance_section(result),

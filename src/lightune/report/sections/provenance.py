@@ -61,7 +61,7 @@ def _difference(arm: ArmResult) -> Cell:
     value = arm.reload_difference
     if value is None or not math.isfinite(value):
         return Cell(show.DASH, why="nothing was reloaded")
-    return Cell("0" if value == 0 else f"{value:.1e}".replace("-", show.MINUS))
+    return Cell(show.scientific(value))
 
 
 def _yaml(values: object) -> str:
