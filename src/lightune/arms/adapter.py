@@ -21,6 +21,7 @@ from lightune.compute import Encoder
 from lightune.config import StudyConfig
 from lightune.errors import RunError
 from lightune.methods import (
+    CHANGES_BASE,
     after_step,
     as_plain_lora,
     attach,
@@ -85,7 +86,7 @@ class AdapterArm:
 
     @property
     def _changes_base(self) -> bool:
-        return self.method.options.get("init_lora_weights") in ("pissa", "olora")
+        return self.method.options.get("init_lora_weights") in CHANGES_BASE
 
     def _adapted(self, base: Classifier, lesson: Lesson) -> nn.Module:
         config = self.context.config

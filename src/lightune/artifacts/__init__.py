@@ -20,6 +20,7 @@ from lightune.artifacts.manifest import (
 from lightune.artifacts.saving import (
     HEAD_FILE,
     folder_bytes,
+    head_tensors,
     remove_artifact,
     save_adapter_artifact,
     save_artifact,
@@ -48,6 +49,7 @@ __all__ = [
     "BaseModel",
     "Manifest",
     "folder_bytes",
+    "head_tensors",
     "is_artifact",
     "load_artifact",
     "read_manifest",

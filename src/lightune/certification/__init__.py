@@ -2,14 +2,22 @@
 
 from lightune.certification.certify import CERTIFICATE, REFERENCE, certify, kept_reference, write_certificate
 from lightune.certification.texts import CheckedTexts, choose_texts, with_odd_texts
+from lightune.certification.verify import read_certificate, study_of, verify
+from lightune.certification.works import Tried, try_method, try_methods
 
 __all__ = [
     "CERTIFICATE",
     "REFERENCE",
     "CheckedTexts",
+    "Tried",
     "certify",
     "choose_texts",
     "kept_reference",
+    "read_certificate",
+    "study_of",
+    "try_method",
+    "try_methods",
+    "verify",
     "with_odd_texts",
     "write_certificate",
 ]

@@ -57,6 +57,7 @@ def certify(
         row_ids=checked.row_ids,
         checks=tuple(lines),
         artifact=digests(folder),
+        stock_route=stock_route,
     )
 
 

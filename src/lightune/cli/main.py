@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from lightune.cli import compare, inspect, predict, report, study
+from lightune.cli import compare, inspect, methods, predict, report, study, verify
 from lightune.cli.signals import Terminated, terminable
 from lightune.errors import LightuneError
 from lightune.version import VERSION
@@ -34,6 +34,8 @@ app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("methods")(methods.methods)
+app.command("verify")(verify.verify)
 
 
 def _version(asked: bool) -> None:

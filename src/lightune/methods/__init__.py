@@ -13,10 +13,11 @@ from lightune.methods.attach import attach, option_names, peft_config, train_hea
 from lightune.methods.hooks import after_step, initialise_from_texts, rate_factors, why_not_here
 from lightune.methods.layers import bias_names, linear_layers
 from lightune.methods.merging import merge, stock_route, why_not_merged
-from lightune.methods.plain_lora import as_plain_lora, factors
+from lightune.methods.plain_lora import CHANGES_BASE, as_plain_lora, factors
 
 __all__ = [
     "ADAPTER_FILE",
+    "CHANGES_BASE",
     "adapter_config",
     "after_step",
     "as_plain_lora",

@@ -15,7 +15,7 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import nn
 from transformers import PreTrainedModel
 
-from lightune.catalogue import EMBEDDING, LINEAR, NORMS, Method
+from lightune.catalogue import EMBEDDING, LINEAR, NORMS, PROMPT, Method
 from lightune.errors import ConfigError, ModelError
 from lightune.methods.layers import asked_layers, bias_names, has_conv1d, norm_layers, shape_of, shortened, sides
 from lightune.models import count_own_tokens, to_linear
@@ -88,7 +88,9 @@ def peft_config(
             )
     values = {**method.resolved(shape_of(model, head, steps)), **asked}
     values |= _targets(model, head, method, target_modules)
-    values |= {"modules_to_save": list(head), "fan_in_fan_out": has_conv1d(model)}
+    # peft looks for a name's end: P-tuning's own `mlp_head` would be taken for ModernBERT's head.
+    whole = [f".{name}" for name in head] if method.targets == PROMPT else list(head)
+    values |= {"modules_to_save": whole, "fan_in_fan_out": has_conv1d(model)}
     values = {name: value for name, value in values.items() if name in known}
     try:
         return kind(task_type=peft.TaskType.SEQ_CLS, **values)
@@ -129,6 +131,8 @@ def _targets(
     if method.targets == EMBEDDING:
         embedding = model.get_input_embeddings()
         return {"target_modules": [name for name, module in model.named_modules() if module is embedding]}
+    if method.targets == PROMPT:
+        return _widths(model)
     if method.targets != LINEAR:
         return {}
     layers = asked_layers(model, head, asked)
@@ -138,6 +142,18 @@ def _targets(
     if method.name == "ia3":  # peft asks that the one list be part of the other, name by name
         return {"target_modules": layers, "feedforward_modules": narrowing}
     return {"target_modules": shortened(model, layers)}
+
+
+def _widths(model: PreTrainedModel) -> dict[str, Any]:
+    """What peft reads off a configuration, where it does not know the names that it has there (DistilBERT's)."""
+    if {"hidden_size", "n_embd", "d_model"} & set(model.config.to_dict()):
+        return {}
+    config = model.config
+    return {
+        "token_dim": int(config.hidden_size),
+        "num_layers": int(config.num_hidden_layers),
+        "num_attention_heads": int(config.num_attention_heads),
+    }
 
 
 def _sentence(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import peft
 import torch
@@ -39,7 +40,19 @@ def initialise_from_texts(model: nn.Module, batches: Iterable[Mapping[str, Tenso
     config.eva_config = peft.EvaConfig(rho=1.0, use_label_mask=False)
     model.eval()
     with quiet_peft():
-        peft.initialize_lora_eva_weights(model, [dict(batch) for batch in batches], show_progress_bar=False)
+        peft.initialize_lora_eva_weights(
+            model,
+            [dict(batch) for batch in batches],
+            prepare_model_inputs_fn=lambda inputs, config: inputs["attention_mask"].bool(),  # noqa: ARG005
+            prepare_layer_inputs_fn=_own_states,
+            show_progress_bar=False,
+        )
+
+
+def _own_states(layer_input: Any, mask: Tensor, layer_name: str) -> Tensor:  # noqa: ARG001
+    """A layer's inputs at tokens that are no padding, [tokens, width]; all of them where it sees other rows."""
+    states: Tensor = layer_input[0] if isinstance(layer_input, tuple | list) else layer_input
+    return states[mask] if states.shape[:-1] == mask.shape else states.reshape(-1, states.shape[-1])
 
 
 def why_not_here(method: Method) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import peft
 from peft.utils import ModulesToSaveWrapper
 from torch import nn
@@ -11,7 +13,7 @@ from lightune.catalogue import MERGE, NO_WEIGHTS, Method
 from lightune.errors import ModelError
 from lightune.methods.adapters import method_of
 from lightune.methods.attach import quiet_peft
-from lightune.models import to_conv1d
+from lightune.models import pools_first_token, to_conv1d
 
 
 def merge(model: nn.Module) -> PreTrainedModel:
@@ -52,19 +54,31 @@ def why_not_merged(model: nn.Module) -> str | None:
     return None if method is None else method.cannot.get(MERGE)
 
 
+def model_pools_virtual(model: nn.Module) -> bool:
+    """Whether stock peft would pool one of the adapter's virtual tokens: they stand before an encoder's first one."""
+    if not isinstance(model, peft.PeftModel) or not isinstance(model.active_peft_config, peft.PromptLearningConfig):
+        return False
+    in_the_row = model.peft_type not in (peft.PeftType.PREFIX_TUNING, peft.PeftType.CARTRIDGE)
+    base: Any = model.get_base_model()
+    return in_the_row and pools_first_token(base)
+
+
 def stock_route(model: nn.Module, method: Method) -> str:
     """How stock libraries come to the answers of an adapted model: `adapter` where stock peft loads it on the base as
     it is, else `merged`, else `none: <reason>`."""
     converted = bool(getattr(model, "converted_layers", ()))
     config = getattr(model, "active_peft_config", None)
+    hides_first = model_pools_virtual(model)
     asks_task = bool(getattr(config, "num_tasks", None) or getattr(config, "n_tasks", None))
-    if method.peft is not None and method.saves_head and not converted and not asks_task:
+    if method.peft is not None and method.saves_head and not (converted or asks_task or hides_first):
         return "adapter"
     reason = why_not_merged(model)
     if reason is None:
         return "merged"
     if asks_task:
         return f"none: stock peft wants a task's number with each text; and it cannot be merged: {reason}"
+    if hides_first:
+        return f"none: stock peft pools a virtual token instead of the text's first; and it cannot be merged: {reason}"
     if not method.saves_head:
         return f"none: stock peft saves no head with it; and it cannot be merged: {reason}"
     return f"none: stock peft loads it on Linear layers alone; and it cannot be merged: {reason}"

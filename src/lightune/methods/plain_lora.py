@@ -19,6 +19,8 @@ from transformers import PreTrainedModel
 from lightune.methods.attach import quiet_peft
 from lightune.methods.layers import has_conv1d
 
+# Ways to begin that take the first factors out of the base.
+CHANGES_BASE = ("pissa", "olora")
 FIRST, SECOND = ".lora_A.", ".lora_B."
 
 

@@ -5,7 +5,7 @@ from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
 from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
-from lightune.models.pooling import hidden_states
+from lightune.models.pooling import hidden_states, pool_by_mask, pools_first_token
 from lightune.models.rows import count_own_tokens
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
@@ -30,6 +30,8 @@ __all__ = [
     "load_language_model",
     "load_tokenizer",
     "longest_input",
+    "pool_by_mask",
+    "pools_first_token",
     "quiet_transformers",
     "resolve_max_length",
     "shrunk_classifier",

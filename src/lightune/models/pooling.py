@@ -49,6 +49,11 @@ def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
+def pools_first_token(model: PreTrainedModel) -> bool:
+    """Whether the head of `model` reads the state of a text's first token, as an encoder's does."""
+    return not isinstance(getattr(model, "score", None), nn.Linear) and not model.config.is_encoder_decoder
+
+
 def hidden_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """Return the last hidden states [rows, tokens, width] of `model`'s backbone; an encoder-decoder's are its
     decoder's, which reads the text again, shifted by one as in the stock classifier.

@@ -44,7 +44,7 @@ class Certificate:
 
     arm, kind: as in the artefact's manifest. artifact: SHA-256 by file of what was checked. rows: how many texts it was
     checked on; row_ids: those of them that come from the data (the empty text does not). cut_rows: how many were longer
-    than the model's limit.
+    than the model's limit. stock_route: as its arm gave it.
     """
 
     format: int
@@ -57,6 +57,7 @@ class Certificate:
     row_ids: tuple[str, ...]
     checks: tuple[Check, ...]
     artifact: Mapping[str, str] = field(default_factory=dict)
+    stock_route: str | None = None
 
     @property
     def passed(self) -> bool:

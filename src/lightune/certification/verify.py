@@ -1,0 +1,110 @@
+"""An artefact certified again, long after it was made: on the rows of then where they are there, on others else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from lightune.artifacts import is_artifact, load_artifact, read_manifest
+from lightune.certification.certify import CERTIFICATE, certify, kept_reference, write_certificate
+from lightune.certification.texts import CheckedTexts, choose_texts, with_odd_texts
+from lightune.compute import Encoder
+from lightune.config import DataConfig
+from lightune.data import load_rows, load_splits
+from lightune.errors import ConfigError, DataError
+from lightune.inference import find_artifact
+from lightune.records import FAIL, NOT_APPLICABLE, PASS, SEEDS_FOLDER, Certificate, Check, Rows, from_json
+
+CHANGED = "unchanged since it was made"
+# What can only be seen while a model is trained, and is taken over from the certificate of then.
+SEEN_IN_TRAINING = ("head and adapter trained", "base untouched")
+
+
+def verify(
+    folder: str | Path,
+    arm: str | None = None,
+    data: DataConfig | None = None,
+    told: Callable[[int, int], None] | None = None,
+) -> tuple[Path, Certificate]:
+    """Certify the artefact that `folder` and `arm` mean; write `certificate.json` into it, and return both.
+
+    Rows: those of `data`'s test split where it is given, else those that the study beside the artefact has kept.
+    What an earlier certificate says of the training stands where no file has changed since. Raises InputError.
+    """
+    path = find_artifact(folder, arm)
+    before = read_certificate(path)
+    rows = _rows(path, data)
+    encoder = getattr(load_artifact(path).scorer, "encoder", None)
+    checked, same = _texts(rows, before, encoder)
+    reference = kept_reference(path, before) if before is not None and same else None
+    route = _route(path, before)
+    certificate = certify(path, checked, reference, None, route, told)
+    if before is not None:
+        certificate = _continued(certificate, before)
+    write_certificate(path, certificate, reference)
+    return path, certificate
+
+
+def read_certificate(folder: Path) -> Certificate | None:
+    """Return the certificate in an artefact's folder; None where there is none that can be read."""
+    try:
+        return from_json(Certificate, json.loads((folder / CERTIFICATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def study_of(artifact: Path) -> Path | None:
+    """The folder of the study that an artefact lies in; None for one by itself."""
+    arm = artifact.resolve()
+    if arm.parent.name == SEEDS_FOLDER:
+        arm = arm.parent.parent
+    study = arm.parent.parent
+    return study if arm.parent.name == "arms" and (study / "config.yaml").exists() else None
+
+
+def _rows(artifact: Path, data: DataConfig | None) -> Rows:
+    if data is not None:
+        return load_splits(data).test
+    study = study_of(artifact)
+    kept = study / "data" / "test.parquet" if study is not None else None
+    if kept is None or not kept.exists():
+        why = "the study has kept no texts" if study is not None else "no study is around it"
+        raise ConfigError(f"{artifact}: real texts are expected to check it on, but {why}. Name some with --data.")
+    try:
+        return load_rows(kept)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{kept} is damaged ({error}). Name texts with --data.") from error
+
+
+def _texts(rows: Rows, before: Certificate | None, encoder: Encoder | None) -> tuple[CheckedTexts, bool]:
+    """The texts of the certificate of then, and whether they are all there; else others."""
+    place = {row: at for at, row in enumerate(rows.row_ids)}
+    if before is not None and before.row_ids and all(row in place for row in before.row_ids):
+        return with_odd_texts([rows.texts[place[row]] for row in before.row_ids], before.row_ids, encoder), True
+    return choose_texts(rows, encoder), False
+
+
+def _route(folder: Path, before: Certificate | None) -> str | None:
+    """The stock route, as the certificate of then tells it."""
+    if before is None or not is_artifact(folder) or not (folder / "lightune.json").exists():
+        return None
+    return before.stock_route or None if read_manifest(folder).base is not None else None
+
+
+def _continued(now: Certificate, before: Certificate) -> Certificate:
+    """`now` with what was seen in training, and a line that says whether any file has changed since."""
+    seen = {check.name: check for check in before.checks if check.name in SEEN_IN_TRAINING}
+    then, today = before.artifact, now.artifact
+    changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
+    compared = f"SHA-256 of its {len(then)} files, when certified first and now"
+    reason = f"changed: {', '.join(changed)}" if changed else None
+    line = Check(CHANGED, compared, FAIL if changed else PASS, reason=reason)
+    lines = [
+        seen[check.name] if check.name in seen and not changed and check.outcome == NOT_APPLICABLE else check
+        for check in now.checks
+        if check.name != CHANGED
+    ]
+    # The digests of then stay, or a second look would take the change for granted.
+    return replace(now, checks=(*lines, line), artifact=before.artifact)
