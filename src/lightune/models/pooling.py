@@ -51,7 +51,8 @@ def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
 
 def pools_first_token(model: PreTrainedModel) -> bool:
     """Whether the head of `model` reads the state of a text's first token, as an encoder's does."""
-    return not isinstance(getattr(model, "score", None), nn.Linear) and not model.config.is_encoder_decoder
+    # By its name: a decoder's `score` may be wrapped by peft by now.
+    return not hasattr(model, "score") and not model.config.is_encoder_decoder
 
 
 def hidden_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
