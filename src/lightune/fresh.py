@@ -46,7 +46,7 @@ class FreshProcesses:
         assert self._server.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
             answer = Path(folder) / "answer.json"
-            job = json.dumps({"task": task, "arguments": arguments, "answer": str(answer)})
+            job = json.dumps({"task": task, "arguments": arguments, "answer": str(answer), "path": sys.path})
             try:
                 self._server.stdin.write(job + "\n")
                 self._server.stdin.flush()
@@ -107,6 +107,7 @@ def main(modules: list[str]) -> int:
 
 def _answer(job: dict[str, Any]) -> None:
     warnings.simplefilter("ignore")
+    sys.path[:] = job["path"]  # what the caller can import, as a package beside its script
     try:
         module, _, name = job["task"].partition(":")
         found = {"value": getattr(importlib.import_module(module), name)(**job["arguments"])}

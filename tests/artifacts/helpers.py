@@ -9,9 +9,8 @@ import torch
 from torch import nn
 
 from lightune.artifacts import FORMAT, BaseModel, Manifest, save_adapter_artifact
-from lightune.config import LoraConfig
-from lightune.methods import attach_lora
 from lightune.models import Classifier, find_model, load_classifier, weights_digest
+from tests.fixtures.bases import with_lora
 
 TEXTS = [
     "The plot is thin, and dull.",
@@ -42,7 +41,7 @@ def manifest_for(base: Classifier, **changes: Any) -> Manifest:
 def adapted(model: Path, names: tuple[str, ...], seed: int = 0) -> tuple[Classifier, nn.Module]:
     """A base with an adapter whose every tensor is drawn, so that it changes the answers."""
     base = load_classifier(find_model(str(model)), names, 0)
-    attached = attach_lora(base.model, base.head.modules, LoraConfig(rank=2))
+    attached = with_lora(base.model, base.head.modules)
     torch.manual_seed(seed)
     with torch.no_grad():
         for parameter in attached.parameters():
@@ -54,5 +53,5 @@ def adapted(model: Path, names: tuple[str, ...], seed: int = 0) -> tuple[Classif
 def save_adapted(folder: Path, model: Path, names: tuple[str, ...], **changes: Any) -> nn.Module:
     """Save such an artefact in `folder` and return the model in memory."""
     base, attached = adapted(model, names)
-    save_adapter_artifact(folder, attached, base.tokenizer, manifest_for(base, **changes))
+    save_adapter_artifact(folder, attached, base.head.modules, base.tokenizer, manifest_for(base, **changes))
     return attached

@@ -13,7 +13,7 @@ def made(tiny_gpt2):
 
 def _save(folder, made, **changes):
     base, model = made
-    module.save_adapter_artifact(folder, model, base.tokenizer, manifest_for(base, **changes))
+    module.save_adapter_artifact(folder, model, base.head.modules, base.tokenizer, manifest_for(base, **changes))
 
 
 @pytest.mark.parametrize("step", ["save_adapter", "render_card", "write_manifest"])

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 import lightune
-from lightune.arms.lora import LoraArm
+from lightune.arms.adapter import AdapterArm
 from lightune.errors import RunError
 from lightune.study import in_process, run_study
 from lightune.version import VERSION
@@ -98,7 +98,7 @@ def test_an_arm_that_failed_is_code_1_and_named_and_the_others_are_written(quick
     def broken(self, train, validation):
         raise RunError("It went wrong [for] a reason.")
 
-    monkeypatch.setattr(LoraArm, "fit", broken)
+    monkeypatch.setattr(AdapterArm, "fit", broken)
     said = command(*quick, *how)
     assert said.code == 1
     assert "Traceback" not in said.err + said.out

@@ -8,11 +8,9 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from lightune.compute import Encoder
-from lightune.config import LoraConfig
-from lightune.methods import attach_lora
 from lightune.models import hidden_states
 from lightune.models.rows import align_right, last_token
-from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter
+from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
 from tests.fixtures.models import DECODERS, ENCODER_DECODERS, ENCODERS, KINDS, SENTENCES
 
 ROWS = token_rows(3, 7, 12)
@@ -33,7 +31,7 @@ def model(request: pytest.FixtureRequest, bases: dict[str, Path]) -> Any:
     base = load(bases[kind])
     if not lora:
         return base.model
-    wrapped = attach_lora(base.model, base.head.modules, LoraConfig(rank=2))
+    wrapped = with_lora(base.model, base.head.modules)
     wake_adapter(wrapped)
     return wrapped.eval()
 

@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import lightune
-from lightune.arms import lora as lora_module
-from lightune.arms.lora import FittedLora, LoraArm
+from lightune.arms import adapter as adapter_module
+from lightune.arms.adapter import AdapterArm, FittedAdapter
 from lightune.config import TrainingConfig
 from lightune.errors import ConfigError, ModelError, RunError
 from lightune.records import RunKey
@@ -39,7 +39,7 @@ def test_an_arm_that_fails_is_named_with_its_reason_and_tried_again_next_time(co
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(LoraArm, "fit", broken)
+        patch.setattr(AdapterArm, "fit", broken)
         result = run_study(config, tmp_path / "out", executor=in_process)
     arms = _by_name(result)
     assert arms["lora"].status == "failed"
@@ -58,7 +58,7 @@ def test_an_arm_that_fails_is_named_with_its_reason_and_tried_again_next_time(co
 
 
 def test_a_study_whose_every_arm_failed_still_has_results_and_a_report(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(LoraArm, "fit", lambda *_: 1 / 0)
+    monkeypatch.setattr(AdapterArm, "fit", lambda *_: 1 / 0)
     result = run_study(replace(config, arms=("lora",)), tmp_path / "out", executor=in_process)
     assert [arm.status for arm in result.arms] == ["failed"]
     assert "ZeroDivisionError" in (tmp_path / "out" / "report.md").read_text()
@@ -66,14 +66,14 @@ def test_a_study_whose_every_arm_failed_still_has_results_and_a_report(config, t
 
 
 def test_of_two_seeds_the_one_that_worked_is_kept(config, tmp_path, monkeypatch):
-    real = LoraArm.fit
+    real = AdapterArm.fit
 
     def fails_first(self, train, validation):
         if self.context.seed == 0:
             raise RunError("Not this one.")
         return real(self, train, validation)
 
-    monkeypatch.setattr(LoraArm, "fit", fails_first)
+    monkeypatch.setattr(AdapterArm, "fit", fails_first)
     result = run_study(replace(config, seeds=2), tmp_path / "out", executor=in_process)
     lora = _by_name(result)["lora"]
     assert lora.status == "failed"
@@ -85,7 +85,7 @@ def test_of_two_seeds_the_one_that_worked_is_kept(config, tmp_path, monkeypatch)
 def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not_left_behind(
     config, tmp_path, monkeypatch
 ):
-    real = lora_module.save_adapter_artifact
+    real = adapter_module.save_adapter_artifact
 
     def corrupting(folder: Path, *rest):
         real(folder, *rest)
@@ -93,7 +93,7 @@ def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not
         tensors = load_file(path)
         save_file({name: tensor + 0.01 for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
 
-    monkeypatch.setattr(lora_module, "save_adapter_artifact", corrupting)
+    monkeypatch.setattr(adapter_module, "save_adapter_artifact", corrupting)
     result = run_study(config, tmp_path / "out", executor=in_process)
     lora = _by_name(result)["lora"]
     assert lora.status == "failed"
@@ -203,14 +203,14 @@ def test_a_metric_that_validation_cannot_give_is_refused_as_the_one_to_choose_by
 
 
 def test_answers_that_are_no_numbers_are_the_arm_s_failure(config, tmp_path, monkeypatch):
-    real = FittedLora.predict_each
+    real = FittedAdapter.predict_each
 
     def broken(self, texts):
         answers = real(self, texts)
         answers.probabilities[0, -1, 0] = float("nan")
         return answers
 
-    monkeypatch.setattr(FittedLora, "predict_each", broken)
+    monkeypatch.setattr(FittedAdapter, "predict_each", broken)
     arms = _by_name(run_study(config, tmp_path / "out", executor=in_process))
     assert arms["lora"].status == "failed"
     assert "finite probabilities are expected, row 9" in arms["lora"].reason

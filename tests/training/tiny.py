@@ -10,13 +10,12 @@ import torch
 from torch import nn
 
 from lightune.compute import Encoder, softmax
-from lightune.config import LoraConfig, TrainingConfig
+from lightune.config import TrainingConfig
 from lightune.evaluation import point_metrics
-from lightune.methods import attach_lora
 from lightune.models import drop_frozen_dropout
 from lightune.progress import silent
 from lightune.training import Recipe, TokenRows, Trained, fit, resolve_recipe
-from tests.fixtures.bases import load
+from tests.fixtures.bases import load, with_lora
 from tests.fixtures.reviews import as_rows, make_reviews
 
 WIDTH = 32
@@ -30,7 +29,7 @@ class Training:
         drop_frozen_dropout(base.model)
         torch.manual_seed(0)
         self.head = base.head.modules
-        self.model: nn.Module = attach_lora(base.model, self.head, LoraConfig(rank=4))
+        self.model: nn.Module = with_lora(base.model, self.head, rank=4)
         self.encoder = Encoder(base.tokenizer, 64, "head")
         self.pad_id = int(base.tokenizer.pad_token_id)
         self.train = self.rows(count, 0)

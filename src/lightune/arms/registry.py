@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,8 +102,12 @@ def arm_kind(spec: str) -> ArmKind:
         )
     if spec in METHODS:
         raise ConfigError(f"--arms {spec}: it cannot be an arm: {METHODS[spec].refused}.")
-    known = ", ".join((*KINDS, *plugin_names()))
-    raise ConfigError(f"--arms: {spec!r} is no arm; there are {known}, and NAME=FILE for predictions from a file.")
+    known = ", ".join((*(name for name in KINDS if name not in METHODS or name == "lora"), *plugin_names()))
+    like = difflib.get_close_matches(spec, KINDS, 1)
+    raise ConfigError(
+        f"--arms: {spec!r} is no arm; there are {known}, the other methods of `lightune methods`, and NAME=FILE for "
+        f"predictions from a file.{f' Did you mean {like[0]}?' if like else ''}"
+    )
 
 
 def make_arm(context: ArmContext) -> Arm:

@@ -93,7 +93,8 @@ def peft_config(
     values |= {"modules_to_save": whole, "fan_in_fan_out": has_conv1d(model)}
     values = {name: value for name, value in values.items() if name in known}
     try:
-        return kind(task_type=peft.TaskType.SEQ_CLS, **values)
+        with quiet_peft():
+            return kind(task_type=peft.TaskType.SEQ_CLS, **values)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"--set {method.name}: {_sentence(error)}") from error
 
