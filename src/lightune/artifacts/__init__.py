@@ -1,12 +1,15 @@
 """What lies on disk and can be loaded again."""
 
-from lightune.artifacts.loading import Artifact, is_artifact, load_artifact
+from lightune.artifacts.loading import Artifact, find_base, is_artifact, load_artifact
 from lightune.artifacts.manifest import (
     ADAPTER,
     BASE,
     FORMAT,
+    INSIDE,
     MAJORITY,
+    MANIFEST,
     MODEL,
+    ONNX,
     PLUGIN,
     PROBE,
     TFIDF,
@@ -28,6 +31,7 @@ from lightune.artifacts.saving import (
     save_probe_artifact,
     save_tfidf_artifact,
     save_zero_shot_artifact,
+    whole_folder,
 )
 
 __all__ = [
@@ -35,8 +39,11 @@ __all__ = [
     "BASE",
     "FORMAT",
     "HEAD_FILE",
+    "INSIDE",
     "MAJORITY",
+    "MANIFEST",
     "MODEL",
+    "ONNX",
     "PLUGIN",
     "PROBE",
     "TFIDF",
@@ -44,6 +51,7 @@ __all__ = [
     "Artifact",
     "BaseModel",
     "Manifest",
+    "find_base",
     "folder_bytes",
     "is_artifact",
     "load_artifact",
@@ -57,5 +65,6 @@ __all__ = [
     "save_probe_artifact",
     "save_tfidf_artifact",
     "save_zero_shot_artifact",
+    "whole_folder",
     "write_manifest",
 ]

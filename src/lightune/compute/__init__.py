@@ -6,12 +6,14 @@ from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
 from lightune.compute.linear import Constant, Linear
+from lightune.compute.onnx_graph import INSTALL, OnnxScorer, open_session, run_session
 from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
 from lightune.compute.scorer import ModelScorer, Scored, Scorer
 from lightune.compute.zero_shot import ZeroShotScorer
 
 __all__ = [
+    "INSTALL",
     "BagOfWords",
     "Constant",
     "Encoded",
@@ -19,6 +21,7 @@ __all__ = [
     "FeatureCache",
     "Linear",
     "ModelScorer",
+    "OnnxScorer",
     "ProbeScorer",
     "Scored",
     "Scorer",
@@ -27,6 +30,8 @@ __all__ = [
     "length_batches",
     "logits_of",
     "new_vectorizer",
+    "open_session",
     "pooled_features",
+    "run_session",
     "softmax",
 ]

@@ -6,13 +6,16 @@ from lightune.models.limits import resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
 from lightune.models.speedups import drop_frozen_dropout
+from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
 from lightune.models.tokenizers import load_tokenizer
+from lightune.models.traced import TracedClassifier
 
 __all__ = [
     "Classifier",
     "Head",
     "LanguageModel",
     "ModelSource",
+    "TracedClassifier",
     "checkpoint_labels",
     "draw_head",
     "drop_frozen_dropout",
@@ -25,6 +28,9 @@ __all__ = [
     "load_tokenizer",
     "quiet_transformers",
     "resolve_max_length",
+    "stock_classifier",
+    "stock_pipeline",
+    "stock_tokenizer",
     "weights_digest",
     "why_no_language_head",
 ]
