@@ -64,14 +64,14 @@ def _show(record: ExportRecord, out: Path, target: Console) -> None:
         target.print(text, markup=False, soft_wrap=True)
 
     for one in record.checks:
-        allowed = "" if one.tolerance is None else f", {one.tolerance:.1e} allowed"
+        allowed = "" if one.tolerance is None else f", at most {one.tolerance:.1e} allowed"
         say(f"{one.name}: {one.outcome}, difference {one.difference:.1e}{allowed} ({one.compared})")
     found = record.quantised
     if found is not None:
         say(
             f"int8 on {found.rows:,} test rows: accuracy {_percent(found.int8)} %, "
-            f"float32 {_percent(found.float32)} %, difference {100 * found.delta.value:+.2f} points ({100 * found.delta.low:+.2f} to "
-            f"{100 * found.delta.high:+.2f}); {found.changed_rows:,} rows get another label "
+            f"float32 {_percent(found.float32)} %, difference {100 * found.delta.value:+.2f} points "
+            f"({100 * found.delta.low:+.2f} to {100 * found.delta.high:+.2f}); {found.changed_rows:,} rows get another label "
             f"({_percent(found.changed)} %); {found.int8_bytes / 1e6:.1f} MB instead of {found.float32_bytes / 1e6:.1f}"
         )
     if record.not_measured is not None:

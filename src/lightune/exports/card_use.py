@@ -19,7 +19,7 @@ folder = "{folder}"
 names = {names}
 tokenizer = AutoTokenizer.from_pretrained(folder)
 base = AutoModelForSequenceClassification.from_pretrained(
-    {base}, num_labels=len(names), pad_token_id=tokenizer.pad_token_id
+    {base}, num_labels=len(names), pad_token_id=tokenizer.pad_token_id, ignore_mismatched_sizes=True
 )
 model = PeftModel.from_pretrained(base, folder).eval()
 batch = tokenizer(["a text"], truncation=True, return_tensors="pt")

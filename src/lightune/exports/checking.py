@@ -46,14 +46,14 @@ def largest(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.abs(one - other).max()) if one.shape == other.shape else float("nan")
 
 
-def check_in_lightune(origin: Origin, folder: Path) -> Check:
-    """The exported folder loaded again by lightune, on all texts."""
+def check_in_lightune(origin: Origin, folder: Path, tolerance: float | None = None) -> Check:
+    """The exported folder loaded again by lightune, on all texts; by default within `tolerance_for` them."""
     scorer = load_artifact(folder).scorer
     if isinstance(scorer, ModelScorer):
         scorer.model.to("cpu")
     difference = largest(scorer.score(origin.texts).logits, origin.logits)
     compared = f"logits of {len(origin.texts)} texts, loaded again by lightune"
-    return check("lightune", compared, difference, tolerance_for(origin.logits))
+    return check("lightune", compared, difference, tolerance or tolerance_for(origin.logits))
 
 
 def stock_tokens(origin: Origin, folder: Path) -> tuple[dict[int, list[int]], Check]:

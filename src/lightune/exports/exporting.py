@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightune.artifacts import whole_folder
-from lightune.errors import ConfigError
+from lightune.errors import ConfigError, RunError
 from lightune.exports.adapter import check_adapter, write_adapter
 from lightune.exports.card import render_card
 from lightune.exports.checking import demand
 from lightune.exports.merged import check_merged, write_merged
-from lightune.exports.onnx import check_onnx, need_onnx, quiet_exporters, write_onnx
-from lightune.exports.origin import load_origin
+from lightune.exports.onnx import check_onnx, need_onnx, write_onnx
+from lightune.exports.origin import Origin, load_origin
 from lightune.exports.quantised import Measured, OnRows, measure_int8
 from lightune.exports.records import (
     ADAPTER,
@@ -72,38 +72,39 @@ def export(
     origin = load_origin(order.folder, result)
     with _made_parents(out), whole_folder(out) as scratch:
         say("writing")
-        measured = Measured(None, None)
-        if order.kind == ADAPTER:
-            write_adapter(origin, scratch, order.with_base)
-        elif order.kind == MERGED:
-            write_merged(origin, scratch)
-        else:
-            write_onnx(origin, scratch)
+        _write(order, origin, scratch)
         say("comparing it with the original")
-        checks: list[Check]
-        if order.kind == ADAPTER:
-            checks = check_adapter(origin, scratch, order.with_base)
-        else:
-            checks = check_merged(origin, scratch) if order.kind == MERGED else check_onnx(origin, scratch)
+        checks = _checks(order, origin, scratch)
         demand(checks)
+        measured = Measured(None, None)
         if order.kind == ONNX:
             say("measuring int8 on the test rows")
-            with quiet_exporters():
-                measured = measure_int8(origin, scratch, order.rows, on_rows)
-        record = ExportRecord(
-            EXPORT_FORMAT,
-            VERSION,
-            order.kind,
-            origin.manifest.arm,
-            tuple(checks),
-            measured.quantised,
-            measured.not_measured,
-        )
-        card = render_card(origin, record, order.with_base)
-        (scratch / "README.md").write_text(card, encoding="utf-8")
+            measured = measure_int8(origin, scratch, order.rows, on_rows)
+        arm, tried = origin.manifest.arm, (measured.quantised, measured.not_measured)
+        record = ExportRecord(EXPORT_FORMAT, VERSION, order.kind, arm, tuple(checks), *tried)
+        (scratch / "README.md").write_text(render_card(origin, record, order.with_base), encoding="utf-8")
         record = replace(record, files=digests(scratch))
         write_record(scratch, record)
     return record
+
+
+def _write(order: Order, origin: Origin, folder: Path) -> None:
+    if order.kind == ADAPTER:
+        write_adapter(origin, folder, order.with_base)
+    elif order.kind == MERGED:
+        write_merged(origin, folder)
+    else:
+        write_onnx(origin, folder)
+
+
+def _checks(order: Order, origin: Origin, folder: Path) -> list[Check]:
+    try:
+        if order.kind == ADAPTER:
+            return check_adapter(origin, folder, order.with_base)
+        return check_merged(origin, folder) if order.kind == MERGED else check_onnx(origin, folder)
+    except Exception as error:  # what was just written should load: whatever a library says then is our fault
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RunError(f"The export cannot be used once it is written, so nothing is kept: {reason}") from error
 
 
 def check_place(out: Path) -> None:

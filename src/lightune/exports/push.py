@@ -119,6 +119,6 @@ def _fault(error: Exception, token: str, endpoint: str, repo_id: str) -> Lightun
             "a name of your own."
         )
     if isinstance(error, TransportError | ConnectionError):
-        return RunError(f"{endpoint} cannot be reached ({type(error).__name__}). Nothing was sent, or only a part.")
+        return RunError(f"{endpoint} cannot be reached ({type(error).__name__}). Nothing was committed there.")
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].replace(token, "***")
     return RunError(f"{endpoint} did not take {repo_id}: {reason}")

@@ -19,9 +19,10 @@ def write_tokenizer(origin: Origin, folder: Path) -> None:
     """
     tokenizer = copy.deepcopy(origin.encoder.tokenizer)
     tokenizer.model_max_length = origin.encoder.max_length
-    tokenizer.truncation_side = "left" if origin.encoder.truncate == "tail" else "right"
     tokenizer.save_pretrained(str(folder))
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     kept = {name: value for name, value in settings.items() if name not in OF_THIS_MACHINE}
+    # transformers saves neither side unless it was given when the tokenizer was made.
+    kept |= {"padding_side": "right", "truncation_side": "left" if origin.encoder.truncate == "tail" else "right"}
     path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
