@@ -71,8 +71,9 @@ def _show(record: ExportRecord, out: Path, target: Console) -> None:
         say(
             f"int8 on {found.rows:,} test rows: accuracy {_percent(found.int8)} %, "
             f"float32 {_percent(found.float32)} %, difference {100 * found.delta.value:+.2f} points "
-            f"({100 * found.delta.low:+.2f} to {100 * found.delta.high:+.2f}); {found.changed_rows:,} rows get another label "
-            f"({_percent(found.changed)} %); {found.int8_bytes / 1e6:.1f} MB instead of {found.float32_bytes / 1e6:.1f}"
+            f"({100 * found.delta.low:+.2f} to {100 * found.delta.high:+.2f}); {found.changed_rows:,} rows get "
+            f"another label ({_percent(found.changed)} %); {found.int8_bytes / 1e6:.1f} MB instead of "
+            f"{found.float32_bytes / 1e6:.1f}"
         )
     if record.not_measured is not None:
         say(record.not_measured)

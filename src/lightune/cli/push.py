@@ -15,6 +15,6 @@ def push(
 ) -> None:
     """Send an export to the hub. The token is read from HF_TOKEN, and from nowhere else."""
     from lightune.cli.output import console
-    from lightune.exports import push as send
+    from lightune.exports import push_export
 
-    console().print(f"pushed: {send(folder, repo_id, private)}", markup=False, soft_wrap=True)
+    console().print(f"pushed: {push_export(folder, repo_id, private)}", markup=False, soft_wrap=True)

@@ -17,7 +17,7 @@ TOKEN, ENDPOINT = "HF_TOKEN", "HF_ENDPOINT"
 NOT_KNOWN, NOT_ALLOWED = 401, 403
 
 
-def push(folder: Path, repo_id: str, private: bool, environment: Mapping[str, str] = os.environ) -> str:
+def push_export(folder: Path, repo_id: str, private: bool, environment: Mapping[str, str] = os.environ) -> str:
     """Send the export in `folder` to the repository `repo_id`, made where it is not there; return its address.
 
     The token comes from HF_TOKEN in `environment` alone, never from a saved login, and stands in no message. The
@@ -107,7 +107,6 @@ def _explained(token: str, endpoint: str, repo_id: str) -> Iterator[None]:
 
 
 def _fault(error: Exception, token: str, endpoint: str, repo_id: str) -> LightuneError:
-    from httpx import TransportError
     from huggingface_hub.errors import HfHubHTTPError
 
     response: Any = getattr(error, "response", None) if isinstance(error, HfHubHTTPError) else None
@@ -118,7 +117,8 @@ def _fault(error: Exception, token: str, endpoint: str, repo_id: str) -> Lightun
             f"{endpoint} does not let the token in {TOKEN} write to {repo_id} (403). Use a token with write access, or "
             "a name of your own."
         )
-    if isinstance(error, TransportError | ConnectionError):
+    # Which HTTP client raises it depends on the version of the hub's library.
+    if any(kind.__name__ in ("TransportError", "ConnectionError") for kind in type(error).__mro__):
         return RunError(f"{endpoint} cannot be reached ({type(error).__name__}). Nothing was committed there.")
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].replace(token, "***")
     return RunError(f"{endpoint} did not take {repo_id}: {reason}")
