@@ -38,7 +38,7 @@ def test_stock_peft_loads_it_on_the_unconverted_base(exported, finished, tiny_gp
     np.testing.assert_allclose(
         _stock_logits(tiny_gpt2, folder), lightune.load(finished.folder).logits(TEXTS), atol=1e-5
     )
-    assert [one.name for one in record.checks] == ["tokenizer", "lightune", "peft"]
+    assert [one.name for one in record.checks] == ["tokenizer", "weights", "lightune", "peft"]
     assert lightune.load(folder).verified
 
 

@@ -41,7 +41,7 @@ def test_the_stock_pipeline_gives_the_study_s_answers_by_the_labels_names(finish
     for answer, ours in zip(found, lightune.load(finished.folder).predict(TEXTS), strict=True):
         theirs = {entry["label"]: entry["score"] for entry in answer}
         assert theirs == pytest.approx(ours.probabilities, abs=1e-5)
-    assert {one.name for one in record.checks} == {"tokenizer", "lightune", "transformers", "pipeline"}
+    assert {one.name for one in record.checks} == {"tokenizer", "weights", "lightune", "transformers", "pipeline"}
     assert all(one.outcome == "pass" for one in record.checks)
     assert max(one.difference for one in record.checks) <= 1e-5
 
@@ -118,15 +118,16 @@ def test_weights_that_differ_are_not_named_done(lone, tmp_path, monkeypatch):
     real = exporting.write_merged
 
     def broken(origin, folder):
-        real(origin, folder)
+        model = real(origin, folder)
         tensors = {name: tensor.clone() for name, tensor in load_file(folder / "model.safetensors").items()}
         name = next(name for name in tensors if name.endswith("h.1.mlp.c_fc.weight"))
         tensors[name][0] += 1e-2 * torch.randn_like(tensors[name][0])
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        return model
 
     folder = lone()
     monkeypatch.setattr(exporting, "write_merged", broken)
-    with pytest.raises(RunError, match=r"nothing is kept: lightune .*transformers .*pipeline"):
+    with pytest.raises(RunError, match=r"nothing is kept: weights .*lightune .*transformers .*pipeline"):
         export(Order(folder, "merged", tmp_path / "deep" / "out"))
     assert not (tmp_path / "deep").exists()
 
@@ -143,10 +144,11 @@ def test_labels_and_tokens_that_differ_are_noticed(lone, tmp_path, monkeypatch, 
     real = exporting.write_merged
 
     def broken(origin, folder):
-        real(origin, folder)
+        model = real(origin, folder)
         before = (folder / name).read_text()
         (folder / name).write_text(before.replace(*change))
         assert (folder / name).read_text() != before
+        return model
 
     folder = lone()
     monkeypatch.setattr(exporting, "write_merged", broken)

@@ -40,7 +40,7 @@ def test_float32_is_exact_alone_in_batches_and_on_either_side(exported, finished
         for width in (0, 64):
             np.testing.assert_allclose(_run(folder, padded(rows, 0, width, side)), ours, atol=1e-5)
     exact = {one.name: one for one in record.checks}
-    assert set(exact) == {"tokenizer", "alone", "padded right", "padded left", "lightune", "int8"}
+    assert set(exact) == {"tokenizer", "weights", "alone", "padded right", "padded left", "lightune", "int8"}
     assert all(one.outcome == "pass" for one in record.checks)
     assert max(one.difference for name, one in exact.items() if name != "int8") <= 1e-5
 
@@ -150,16 +150,27 @@ def test_a_damaged_graph_is_refused(exported, moved):
 
 def _other_numbers(folder):
     graph = onnx.load(folder / "model.onnx")
-    largest = max(graph.graph.initializer, key=lambda one: len(one.raw_data))
-    values = np.frombuffer(largest.raw_data, np.float32) * 1.01
-    largest.raw_data = values.astype(np.float32).tobytes()
+    for tensor in graph.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 2:
+            values = np.frombuffer(tensor.raw_data, np.float32) * np.float32(1.01)
+            tensor.raw_data = values.tobytes()
+    onnx.save(graph, folder / "model.onnx")
+
+
+def _one_embedding(folder):
+    graph = onnx.load(folder / "model.onnx")
+    (tensor,) = [one for one in graph.graph.initializer if tuple(one.dims) == (400, 32)]
+    values = np.frombuffer(tensor.raw_data, np.float32).copy()
+    values[-32:] = 0  # of a token that none of the texts has
+    tensor.raw_data = values.tobytes()
     onnx.save(graph, folder / "model.onnx")
 
 
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_other_numbers, "alone .*padded right .*padded left"),
+        (_other_numbers, "weights .*alone .*padded right .*padded left"),
+        (_one_embedding, "weights"),
         (lambda folder: (folder / "model.onnx").write_bytes(b"no"), "cannot be used once it is written"),
         (lambda folder: (folder / "model.int8.onnx").write_bytes(b"no"), "cannot be used once it is written"),
     ],
@@ -168,8 +179,9 @@ def test_a_graph_that_differs_is_not_named_done(lone, tmp_path, monkeypatch, dam
     real = exporting.write_onnx
 
     def broken(origin, folder):
-        real(origin, folder)
+        model = real(origin, folder)
         damage(folder)
+        return model
 
     folder = lone()
     monkeypatch.setattr(exporting, "write_onnx", broken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import shutil
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from lightune.artifacts import ADAPTER, INSIDE, BaseModel, find_base, write_manifest
 from lightune.errors import ModelError
-from lightune.exports.checking import check_in_lightune, check_stock, stock_tokens
+from lightune.exports.checking import check, check_in_lightune, check_stock, stock_tokens
 from lightune.exports.origin import Origin
 from lightune.exports.tokenizers import write_tokenizer
 from lightune.methods import stock_adapter
@@ -86,4 +87,6 @@ def check_adapter(origin: Origin, folder: Path, with_base: bool) -> list[Check]:
     pad_id = int(origin.encoder.tokenizer.pad_token_id)
     base = stock_classifier(location, num_labels=labels, pad_token_id=pad_id, ignore_mismatched_sizes=True)
     stock = check_stock("peft", stock_adapter(base, folder), origin, tokens)
-    return [read, check_in_lightune(origin, folder), stock]
+    same = filecmp.cmp(origin.folder / WEIGHTS, folder / WEIGHTS, shallow=False)
+    weights = check("weights", "bytes of the adapter's file that differ, any", 0 if same else 1, 0)
+    return [read, weights, check_in_lightune(origin, folder), stock]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ def tolerance_for(logits: NDArray[np.float64]) -> float:
     return TOLERANCE * max(1.0, float(np.abs(logits).max()))
 
 
-def largest(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def largest(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> float:
     """The largest absolute difference; NaN where the shapes differ or a value is not a number."""
     return float(np.abs(one - other).max()) if one.shape == other.shape else float("nan")
 

@@ -72,9 +72,9 @@ def export(
     origin = load_origin(order.folder, result)
     with _made_parents(out), whole_folder(out) as scratch:
         say("writing")
-        _write(order, origin, scratch)
+        checking = _write(order, origin, scratch)
         say("comparing it with the original")
-        checks = _checks(order, origin, scratch)
+        checks = _checks(checking)
         demand(checks)
         measured = Measured(None, None)
         if order.kind == ONNX:
@@ -88,20 +88,21 @@ def export(
     return record
 
 
-def _write(order: Order, origin: Origin, folder: Path) -> None:
+def _write(order: Order, origin: Origin, folder: Path) -> Callable[[], list[Check]]:
+    """Write what was ordered, and return what will compare it with the original."""
     if order.kind == ADAPTER:
         write_adapter(origin, folder, order.with_base)
-    elif order.kind == MERGED:
-        write_merged(origin, folder)
-    else:
-        write_onnx(origin, folder)
+        return lambda: check_adapter(origin, folder, order.with_base)
+    if order.kind == MERGED:
+        merged = write_merged(origin, folder)
+        return lambda: check_merged(origin, folder, merged)
+    traced = write_onnx(origin, folder)
+    return lambda: check_onnx(origin, folder, traced)
 
 
-def _checks(order: Order, origin: Origin, folder: Path) -> list[Check]:
+def _checks(checking: Callable[[], list[Check]]) -> list[Check]:
     try:
-        if order.kind == ADAPTER:
-            return check_adapter(origin, folder, order.with_base)
-        return check_merged(origin, folder) if order.kind == MERGED else check_onnx(origin, folder)
+        return checking()
     except Exception as error:  # what was just written should load: whatever a library says then is our fault
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"The export cannot be used once it is written, so nothing is kept: {reason}") from error

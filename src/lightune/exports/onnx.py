@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
 from lightune.artifacts import ONNX, write_manifest
 from lightune.compute import INSTALL, OnnxScorer, collate, open_session, run_session
@@ -33,8 +34,8 @@ BATCH = 8
 MOST_BYTES = 2**31 - 2**26
 
 
-def write_onnx(origin: Origin, folder: Path) -> None:
-    """Write both graphs, the tokenizer, the configuration with the labels, and the manifest.
+def write_onnx(origin: Origin, folder: Path) -> PreTrainedModel:
+    """Write both graphs, the tokenizer, the configuration with the labels, and the manifest; return the model.
 
     Uses the origin's model up.
     Inputs `input_ids` and `attention_mask`, int64 [rows, tokens], both sizes free; output `logits`, [rows, labels].
@@ -57,6 +58,7 @@ def write_onnx(origin: Origin, folder: Path) -> None:
         trace(TracedClassifier(model).eval(), folder / GRAPH)
         quantise(folder / GRAPH, folder / INT8_GRAPH)
     write_manifest(folder, self_contained(origin.manifest, ONNX, graph=GRAPH))
+    return model
 
 
 def need_onnx() -> None:
@@ -105,9 +107,9 @@ def quantise(graph: Path, target: Path) -> None:
     quantize_dynamic(str(graph), str(target), weight_type=QuantType.QInt8, per_channel=True)
 
 
-def check_onnx(origin: Origin, folder: Path) -> list[Check]:
-    """The float32 graph in ONNX Runtime: each text alone, in batches padded on the right and on the left, and through
-    lightune; an empty text and a cut one are among them."""
+def check_onnx(origin: Origin, folder: Path, model: PreTrainedModel) -> list[Check]:
+    """The token embeddings beside those of `model`, in memory, and the float32 graph in ONNX Runtime: each text alone,
+    in batches padded on the right and on the left, and through lightune; an empty text and a cut one are among them."""
     _, read = stock_tokens(origin, folder)
     session = open_session(folder / GRAPH)
     encoded = origin.encoder.encode(origin.texts)
@@ -117,7 +119,7 @@ def check_onnx(origin: Origin, folder: Path) -> list[Check]:
         "padded right": [list(range(at, min(at + BATCH, len(encoded)))) for at in range(0, len(encoded), BATCH)],
     }
     ways["padded left"] = ways["padded right"]
-    checks = [read]
+    checks = [read, _same_embeddings(folder / GRAPH, model)]
     for name, batches in ways.items():
         logits = np.empty_like(origin.logits)
         for batch in batches:
@@ -126,6 +128,17 @@ def check_onnx(origin: Origin, folder: Path) -> list[Check]:
         compared = f"logits of {len(encoded)} texts in ONNX Runtime, float32"
         checks.append(check(name, compared, largest(logits, origin.logits), TOLERANCE))
     return [*checks, check_in_lightune(origin, folder, TOLERANCE), _runs_in_int8(origin, folder)]
+
+
+def _same_embeddings(path: Path, model: PreTrainedModel) -> Check:
+    """What texts alone do not show: no handful of them holds every token of the vocabulary."""
+    import onnx
+
+    ours = cast(torch.Tensor, model.get_input_embeddings().weight).detach().numpy()
+    held = onnx.load(str(path)).graph.initializer
+    found = [onnx.numpy_helper.to_array(one) for one in held if tuple(one.dims) == ours.shape]
+    difference = min((largest(one, ours) for one in found), default=math.nan)
+    return check("weights", f"the embeddings of {len(ours):,} tokens, value by value", difference, 0)
 
 
 def _runs_in_int8(origin: Origin, folder: Path) -> Check:
