@@ -16,11 +16,12 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/behaviour.md",
+    "docs/exports.md",
     "docs/how-numbers-are-computed.md",
     "docs/own-arm.md",
 )
 # Options of other programs that the documents name.
-FOREIGN_OPTIONS = {"--version"}
+FOREIGN_OPTIONS = {"--version", "--runner", "--model-id"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

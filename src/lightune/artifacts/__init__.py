@@ -1,13 +1,16 @@
 """What lies on disk and can be loaded again."""
 
-from lightune.artifacts.loading import Artifact, is_artifact, load_artifact
+from lightune.artifacts.loading import Artifact, find_base, is_artifact, load_artifact
 from lightune.artifacts.manifest import (
     ADAPTER,
     BASE,
     DELTA,
     FORMAT,
+    INSIDE,
     MAJORITY,
+    MANIFEST,
     MODEL,
+    ONNX,
     PLUGIN,
     PROBE,
     TFIDF,
@@ -31,6 +34,7 @@ from lightune.artifacts.saving import (
     save_probe_artifact,
     save_tfidf_artifact,
     save_zero_shot_artifact,
+    whole_folder,
 )
 
 __all__ = [
@@ -39,8 +43,11 @@ __all__ = [
     "DELTA",
     "FORMAT",
     "HEAD_FILE",
+    "INSIDE",
     "MAJORITY",
+    "MANIFEST",
     "MODEL",
+    "ONNX",
     "PLUGIN",
     "PROBE",
     "TFIDF",
@@ -48,6 +55,7 @@ __all__ = [
     "Artifact",
     "BaseModel",
     "Manifest",
+    "find_base",
     "folder_bytes",
     "head_tensors",
     "is_artifact",
@@ -63,5 +71,6 @@ __all__ = [
     "save_probe_artifact",
     "save_tfidf_artifact",
     "save_zero_shot_artifact",
+    "whole_folder",
     "write_manifest",
 ]

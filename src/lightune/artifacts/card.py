@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import yaml
 
-from lightune.artifacts.manifest import ADAPTER, BASE, DELTA, MAJORITY, MODEL, PLUGIN, PROBE, TFIDF, ZERO_SHOT, Manifest
+from lightune.artifacts.manifest import (
+    ADAPTER,
+    BASE,
+    DELTA,
+    MAJORITY,
+    MODEL,
+    ONNX,
+    PLUGIN,
+    PROBE,
+    TFIDF,
+    ZERO_SHOT,
+    Manifest,
+)
 
 _LIBRARY = {
     ADAPTER: ("peft", ["lora", "peft"]),
     BASE: ("transformers", []),
     MODEL: ("transformers", []),
+    ONNX: ("onnx", []),
 }
 _WHAT = {
     ADAPTER: "a {arm} adapter for {base}",
@@ -20,6 +33,7 @@ _WHAT = {
     TFIDF: "TF-IDF features with logistic regression",
     PROBE: "logistic regression on the frozen features of {base}",
     ZERO_SHOT: "the answer of {base} to a prompt",
+    ONNX: "{base} as an ONNX graph",
     PLUGIN: "the arm {arm} of another package",
 }
 

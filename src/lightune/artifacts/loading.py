@@ -20,9 +20,11 @@ from lightune.artifacts.manifest import (
     ADAPTER,
     BASE,
     DELTA,
+    INSIDE,
     MAJORITY,
     MANIFEST,
     MODEL,
+    ONNX,
     PLUGIN,
     PROBE,
     TFIDF,
@@ -31,7 +33,17 @@ from lightune.artifacts.manifest import (
     read_manifest,
 )
 from lightune.artifacts.saving import DELTA_FILE, HEAD_FILE, NUMBERS_FILE, TERMS_FILE
-from lightune.compute import BagOfWords, Constant, Encoder, Linear, ModelScorer, ProbeScorer, Scorer, ZeroShotScorer
+from lightune.compute import (
+    BagOfWords,
+    Constant,
+    Encoder,
+    Linear,
+    ModelScorer,
+    OnnxScorer,
+    ProbeScorer,
+    Scorer,
+    ZeroShotScorer,
+)
 from lightune.config import EMBEDDED, POOLINGS, TRUNCATIONS
 from lightune.errors import ModelError
 from lightune.methods import adapter_config, bias_names, is_adapter, load_adapter
@@ -43,6 +55,7 @@ from lightune.models import (
     find_model,
     load_classifier,
     load_language_model,
+    load_tokenizer,
     resolve_max_length,
     weights_digest,
 )
@@ -84,10 +97,12 @@ def _load_own(folder: Path, manifest: Manifest) -> Artifact:
     return Artifact(_LOADERS[manifest.kind](folder, manifest), manifest.label_names, True, manifest)
 
 
-def _base(folder: Path, manifest: Manifest) -> ModelSource:
-    """The base that the manifest names, with the weights it names."""
+def find_base(folder: Path, manifest: Manifest) -> ModelSource:
+    """The base that the manifest of the artefact in `folder` names, with the weights it names. Raises ModelError."""
     assert manifest.base is not None
-    source = _find_base(folder, EMBEDDED if manifest.base.name == EMBEDDED else manifest.base.location)
+    location = manifest.base.location
+    embedded = manifest.base.name == EMBEDDED and not location.startswith(INSIDE)
+    source = _find_base(folder, EMBEDDED if embedded else location)
     if manifest.base.digest is not None and weights_digest(source) != manifest.base.digest:
         raise ModelError(
             f"{folder}: it was trained on {manifest.base.name}, but the weights there now are others (their SHA-256 "
@@ -97,7 +112,7 @@ def _base(folder: Path, manifest: Manifest) -> ModelSource:
 
 
 def _classifier(folder: Path, manifest: Manifest) -> tuple[Classifier, Encoder]:
-    base = load_classifier(_base(folder, manifest), manifest.label_names, manifest.seed)
+    base = load_classifier(find_base(folder, manifest), manifest.label_names, manifest.seed)
     return base, _encoder(base.tokenizer, manifest)
 
 
@@ -152,6 +167,11 @@ def _load_model(folder: Path, manifest: Manifest) -> Scorer:
     return ModelScorer(base.model, _encoder(base.tokenizer, manifest))
 
 
+def _load_onnx(folder: Path, manifest: Manifest) -> Scorer:
+    tokenizer = load_tokenizer(find_model(str(folder)))
+    return OnnxScorer(folder / str(_setting(manifest, "graph")), _encoder(tokenizer, manifest))
+
+
 def _load_majority(folder: Path, manifest: Manifest) -> Scorer:
     return Constant(_numbers(folder, {"shares": (len(manifest.label_names),)})["shares"])
 
@@ -182,7 +202,7 @@ def _load_probe(folder: Path, manifest: Manifest) -> Scorer:
 
 
 def _load_zero_shot(folder: Path, manifest: Manifest) -> Scorer:
-    language = load_language_model(_base(folder, manifest))
+    language = load_language_model(find_base(folder, manifest))
     templates, words, calibration = (_setting(manifest, name) for name in ("templates", "words", "calibration"))
     return ZeroShotScorer(
         language, tuple(templates), tuple(tuple(own) for own in words), bool(calibration), *_limit(manifest)
@@ -205,6 +225,7 @@ _LOADERS: dict[str, Callable[[Path, Manifest], Scorer]] = {
     PROBE: _load_probe,
     ZERO_SHOT: _load_zero_shot,
     PLUGIN: _load_plugin,
+    ONNX: _load_onnx,
 }
 
 
@@ -224,7 +245,7 @@ def _numbers(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, N
 
 def _find_base(folder: Path, location: str) -> ModelSource:
     try:
-        return find_model(location)
+        return find_model(str(folder / location) if location.startswith(INSIDE) else location)
     except ModelError as error:
         raise ModelError(
             f"{folder}: its base model is expected at {location}, but cannot be used there. "

@@ -13,16 +13,18 @@ from lightune.records import dumps, from_json
 
 MANIFEST = "lightune.json"
 FORMAT = 1
-ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN = (
-    "adapter", "delta", "base", "model", "majority", "tfidf", "probe", "zero-shot", "plugin",
+ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN, ONNX = (
+    "adapter", "delta", "base", "model", "majority", "tfidf", "probe", "zero-shot", "plugin", "onnx",
 )  # fmt: skip
-KINDS = (ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN)
+KINDS = (ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN, ONNX)
+# A base that lies in the artefact's own folder is named by a path that begins so.
+INSIDE = "./"
 
 
 @dataclass(frozen=True)
 class BaseModel:
-    """The base model. name: as the user gave it. location: where it is loaded from here. digest: SHA-256 of a local
-    weight file."""
+    """The base model. name: as the user gave it. location: where it is loaded from here; `./…` lies in the artefact's
+    own folder, wherever that is. digest: SHA-256 of a local weight file."""
 
     name: str
     location: str
@@ -35,10 +37,11 @@ class Manifest:
 
     kind: `adapter` (peft's files beside this one), `delta` (those of the base's parameters that were trained), `base`
     (the base model as it is), `model` (a whole transformers folder), `tfidf`, `probe`, `zero-shot`, `majority` (a few
-    numbers beside this one, on the base where one is named), or `plugin` (what an installed package's own arm wrote).
-    base: None where there is none. head: a file with the head's tensors, for a base whose checkpoint has none, or an
-    adapter that peft saves without. settings: what the kind needs besides. temperature: the logits divided by it are
-    calibrated on validation; None where none could be fitted. The rest says how texts become tokens and logits labels.
+    numbers beside this one, on the base where one is named), `plugin` (what an installed package's own arm wrote), or
+    `onnx` (an exported graph, named in the settings). base: None where there is none. head: a file with the head's
+    tensors, for a base whose checkpoint has none, or an adapter that peft saves without. settings: what the kind needs
+    besides. temperature: the logits divided by it are calibrated on validation; None where none could be fitted. The
+    rest says how texts become tokens and logits labels.
     """
 
     format: int

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from lightune.cli import compare, inspect, methods, predict, report, study, verify
+from lightune.cli import compare, export, inspect, methods, predict, push, report, study, verify
 from lightune.cli.signals import Terminated, terminable
 from lightune.errors import LightuneError
 from lightune.version import VERSION
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 app.command("study")(study.study)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("push")(push.push)
 app.command("inspect")(inspect.inspect)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)

@@ -6,6 +6,7 @@ from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
 from lightune.compute.linear import Constant, Linear
+from lightune.compute.onnx_graph import INSTALL, OnnxScorer, open_session, run_session
 from lightune.compute.padded import LEFT, RIGHT, padded_logits
 from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
@@ -13,6 +14,7 @@ from lightune.compute.scorer import ModelScorer, Scored, Scorer
 from lightune.compute.zero_shot import ZeroShotScorer
 
 __all__ = [
+    "INSTALL",
     "LEFT",
     "RIGHT",
     "BagOfWords",
@@ -22,6 +24,7 @@ __all__ = [
     "FeatureCache",
     "Linear",
     "ModelScorer",
+    "OnnxScorer",
     "ProbeScorer",
     "Scored",
     "Scorer",
@@ -30,7 +33,9 @@ __all__ = [
     "length_batches",
     "logits_of",
     "new_vectorizer",
+    "open_session",
     "padded_logits",
     "pooled_features",
+    "run_session",
     "softmax",
 ]

@@ -14,6 +14,7 @@ from lightune.methods.hooks import after_step, initialise_from_texts, rate_facto
 from lightune.methods.layers import bias_names, linear_layers
 from lightune.methods.merging import merge, stock_route, why_not_merged
 from lightune.methods.plain_lora import CHANGES_BASE, as_plain_lora, factors
+from lightune.methods.stock import stock_adapter
 
 __all__ = [
     "ADAPTER_FILE",
@@ -34,6 +35,7 @@ __all__ = [
     "peft_config",
     "rate_factors",
     "save_adapter",
+    "stock_adapter",
     "stock_route",
     "train_head",
     "trainable_parameters",

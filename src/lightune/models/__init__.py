@@ -10,13 +10,16 @@ from lightune.models.rows import count_own_tokens
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
 from lightune.models.speedups import drop_frozen_dropout
+from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
 from lightune.models.tokenizers import load_tokenizer
+from lightune.models.traced import TracedClassifier
 
 __all__ = [
     "Classifier",
     "Head",
     "LanguageModel",
     "ModelSource",
+    "TracedClassifier",
     "checkpoint_labels",
     "count_own_tokens",
     "draw_head",
@@ -35,6 +38,9 @@ __all__ = [
     "quiet_transformers",
     "resolve_max_length",
     "shrunk_classifier",
+    "stock_classifier",
+    "stock_pipeline",
+    "stock_tokenizer",
     "to_conv1d",
     "to_linear",
     "weights_digest",

@@ -31,9 +31,12 @@ def checkpoint_labels(config: PreTrainedConfig) -> list[str]:
 def match_labels(checkpoint: Sequence[str], label_names: Sequence[str]) -> list[int] | None:
     """For each of `label_names`, the index of the checkpoint's label that means it; None where they do not match.
 
-    Names match when they are equal but for case, or when one begins with the other ("neg" and "NEGATIVE") and no
-    other pair does. Names that say nothing (LABEL_0, LABEL_1) are taken in their order.
+    The same names in the same order are what they are. Else names match when they are equal but for case, or when one
+    begins with the other ("neg" and "NEGATIVE") and no other pair does. Names that say nothing (LABEL_0, LABEL_1) are
+    taken in their order.
     """
+    if list(checkpoint) == list(label_names):
+        return list(range(len(checkpoint)))
     theirs = [name.casefold() for name in checkpoint]
     ours = [name.casefold() for name in label_names]
     if len(theirs) != len(ours):

@@ -1,0 +1,24 @@
+"""Other people's strings in a card: a line of Markdown that shows them and nothing else."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$^#!:@{}])")
+
+
+def code(text: str, table: bool = False) -> str:
+    """A span of code, which no backtick in the text can end; in a table's cell no bar can either."""
+    line = _line(text).replace("`", "'").replace("<", "‹")
+    return f"`{line.replace('|', '¦') if table else line}`"
+
+
+def escaped(text: str) -> str:
+    """Plain words: no emphasis, link, heading, cell or HTML."""
+    return _MARKDOWN.sub(r"\\\1", html.escape(_line(text), quote=False))
+
+
+def _line(text: str) -> str:
+    return " ".join(_UNPRINTABLE.sub(" ", text).split()) or "(blank)"
