@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import peft
@@ -16,7 +17,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import lightune
 from lightune.errors import ModelError, RunError
 from lightune.exports import Order, export, exporting
-from lightune.models import quiet_transformers
+from lightune.exports.adapter import copy_base
+from lightune.models import find_model, quiet_transformers, weights_digest
 from tests.artifacts.helpers import save_adapted
 from tests.fixtures.models import tiny_config, tokenizer_for
 
@@ -55,6 +57,7 @@ def test_a_pair_works_elsewhere_without_the_first_base(lone, tmp_path, moved):
     np.testing.assert_allclose(_stock_logits(there / "base", there), ours[:-1], atol=1e-5)
 
 
+@pytest.mark.full
 def test_stock_peft_s_auto_class_finds_the_base_from_inside_the_pair(exported, moved):
     code = (
         "import peft, transformers; transformers.logging.set_verbosity_error();"
@@ -138,3 +141,17 @@ def test_a_base_without_weights_has_no_stock_route(tmp_path):
         export(Order(tmp_path / "lone", "adapter", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     export(Order(tmp_path / "lone", "merged", tmp_path / "out"))
+
+
+def test_a_base_from_the_hub_is_copied_from_what_was_fetched(tiny_gpt2, tmp_path, monkeypatch):
+    asked = {}
+
+    def fetched(repository, allow_patterns):
+        asked[repository] = allow_patterns
+        return str(tiny_gpt2)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetched)
+    copy_base(replace(find_model(str(tiny_gpt2)), location="lab/base"), tmp_path / "base")
+    assert list(asked) == ["lab/base"]
+    assert not any("bin" in pattern or "py" in pattern for pattern in asked["lab/base"])
+    assert weights_digest(find_model(str(tmp_path / "base"))) == weights_digest(find_model(str(tiny_gpt2)))

@@ -98,6 +98,7 @@ def _test_rows(finished):
     return rows.texts, rows.labels
 
 
+@pytest.mark.full
 def test_int8_is_measured_on_as_many_rows_as_are_asked_for(finished, tmp_path):
     order = Order(finished.folder / "arms" / "lora", "onnx", tmp_path / "out", rows=7)
     heard = []
@@ -114,6 +115,7 @@ def test_without_the_texts_it_is_said_that_int8_was_not_measured(lone, tmp_path)
     assert record.not_measured in (tmp_path / "out" / "README.md").read_text()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta", "llama"])
 def test_every_architecture_is_exact(bases, tmp_path, kind):
     save_adapted(tmp_path / "lone", bases[kind], ("bad", "middling", "good"), truncate="tail", max_length=24)
@@ -166,6 +168,7 @@ def _one_embedding(folder):
     onnx.save(graph, folder / "model.onnx")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("damage", "said"),
     [

@@ -34,6 +34,8 @@ from tests.fixtures.models import KINDS, tiny_config, tokenizer_for
         (("news_a", "news_b"), ("news", "sport"), None),
         (("news", "sport"), ("news_a", "news_b"), None),
         (("", "pos"), ("neg", "pos"), None),
+        # What differs in case alone is told apart where all names are the same.
+        (("pos", "Pos"), ("pos", "Pos"), [0, 1]),
     ],
 )
 def test_labels_are_matched_by_name_or_not_at_all(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lightune.artifacts import ADAPTER, INSIDE, BaseModel, find_base, write_manifest
 from lightune.errors import ModelError
-from lightune.exports.checking import check, check_in_lightune, check_stock, stock_tokens
+from lightune.exports.checking import SAME_STEPS, check, check_in_lightune, check_stock, stock_tokens
 from lightune.exports.origin import Origin
 from lightune.exports.tokenizers import write_tokenizer
 from lightune.methods import stock_adapter
@@ -86,7 +86,7 @@ def check_adapter(origin: Origin, folder: Path, with_base: bool) -> list[Check]:
     labels = len(origin.manifest.label_names)
     pad_id = int(origin.encoder.tokenizer.pad_token_id)
     base = stock_classifier(location, num_labels=labels, pad_token_id=pad_id, ignore_mismatched_sizes=True)
-    stock = check_stock("peft", stock_adapter(base, folder), origin, tokens)
+    stock = check_stock("peft", stock_adapter(base, folder), origin, tokens, SAME_STEPS)
     same = filecmp.cmp(origin.folder / WEIGHTS, folder / WEIGHTS, shallow=False)
     weights = check("weights", "bytes of the adapter's file that differ, any", 0 if same else 1, 0)
-    return [read, weights, check_in_lightune(origin, folder), stock]
+    return [read, weights, check_in_lightune(origin, folder, SAME_STEPS), stock]

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from lightune.artifacts import MODEL, BaseModel, Manifest, write_manifest
-from lightune.exports.checking import check, check_in_lightune, check_pipeline, check_stock, stock_tokens
+from lightune.exports.checking import OTHER_ORDER, check, check_in_lightune, check_pipeline, check_stock, stock_tokens
 from lightune.exports.naming import base_name
 from lightune.exports.origin import Origin
 from lightune.exports.tokenizers import write_tokenizer
@@ -44,9 +44,9 @@ def check_merged(origin: Origin, folder: Path, model: nn.Module) -> list[Check]:
     by the stock pipeline in batches."""
     tokens, read = stock_tokens(origin, folder)
     loaded = stock_classifier(str(folder))
-    stock = check_stock("transformers", loaded, origin, tokens)
-    answers = [check_in_lightune(origin, folder), stock, check_pipeline(origin, folder, list(tokens))]
-    return [read, _same_weights(loaded, model), *answers]
+    stock = check_stock("transformers", loaded, origin, tokens, OTHER_ORDER)
+    own = check_in_lightune(origin, folder, OTHER_ORDER)
+    return [read, _same_weights(loaded, model), own, stock, check_pipeline(origin, folder, list(tokens))]
 
 
 def _same_weights(loaded: nn.Module, model: nn.Module) -> Check:

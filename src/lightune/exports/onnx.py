@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from lightune.artifacts import ONNX, write_manifest
 from lightune.compute import INSTALL, OnnxScorer, collate, open_session, run_session
 from lightune.errors import ModelError
-from lightune.exports.checking import check, check_in_lightune, largest, stock_tokens
+from lightune.exports.checking import OTHER_ORDER, check, check_in_lightune, in_proportion, largest, stock_tokens
 from lightune.exports.merged import self_contained
 from lightune.exports.origin import Origin
 from lightune.exports.tokenizers import write_tokenizer
@@ -28,7 +28,6 @@ from lightune.records import Check
 
 GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
 OPSET = 20
-TOLERANCE = 1e-4
 BATCH = 8
 # One file of Protocol Buffers holds at most 2 GiB.
 MOST_BYTES = 2**31 - 2**26
@@ -119,6 +118,7 @@ def check_onnx(origin: Origin, folder: Path, model: PreTrainedModel) -> list[Che
         "padded right": [list(range(at, min(at + BATCH, len(encoded)))) for at in range(0, len(encoded), BATCH)],
     }
     ways["padded left"] = ways["padded right"]
+    tolerance = in_proportion(OTHER_ORDER, origin.logits)
     checks = [read, _same_embeddings(folder / GRAPH, model)]
     for name, batches in ways.items():
         logits = np.empty_like(origin.logits)
@@ -126,8 +126,8 @@ def check_onnx(origin: Origin, folder: Path, model: PreTrainedModel) -> list[Che
             inputs = collate([encoded.ids[at] for at in batch], pad_id)
             logits[batch] = run_session(session, _left(inputs) if name == "padded left" else inputs)
         compared = f"logits of {len(encoded)} texts in ONNX Runtime, float32"
-        checks.append(check(name, compared, largest(logits, origin.logits), TOLERANCE))
-    return [*checks, check_in_lightune(origin, folder, TOLERANCE), _runs_in_int8(origin, folder)]
+        checks.append(check(name, compared, largest(logits, origin.logits), tolerance))
+    return [*checks, check_in_lightune(origin, folder, OTHER_ORDER), _runs_in_int8(origin, folder)]
 
 
 def _same_embeddings(path: Path, model: PreTrainedModel) -> Check:
