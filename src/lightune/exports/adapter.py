@@ -13,7 +13,7 @@ from lightune.errors import ModelError
 from lightune.exports.checking import SAME_STEPS, check, check_in_lightune, check_stock, stock_tokens
 from lightune.exports.origin import Origin
 from lightune.exports.tokenizers import write_tokenizer
-from lightune.methods import stock_adapter
+from lightune.methods import stock_adapter, stock_route_of
 from lightune.models import ModelSource, find_model, stock_classifier, weights_digest
 from lightune.records import Check
 
@@ -56,6 +56,13 @@ def adapter_base(origin: Origin) -> ModelSource:
         raise ModelError(
             f"--format adapter: the arm {origin.manifest.arm} is no adapter but a whole model; export it with "
             "--format merged."
+        )
+    route = stock_route_of(origin.scorer.model)
+    if route != "adapter":
+        why = route.removeprefix("none: ") if route != "merged" else "its base's layers were turned into Linear first"
+        raise ModelError(
+            f"--format adapter: stock peft cannot load this adapter on the base as it is: {why}."
+            + (" Export it with --format merged." if route == "merged" else "")
         )
     source = find_base(origin.folder, origin.manifest)
     if source.untrained:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightune.artifacts import ADAPTER, BASE, MODEL, Manifest, load_artifact
+from lightune.artifacts import ADAPTER, BASE, DELTA, MODEL, Manifest, load_artifact
 from lightune.compute import Encoder, ModelScorer
 from lightune.data import load_rows
 from lightune.errors import ModelError
 from lightune.records import SEEDS_FOLDER, ArmResult, Certificate, Rows, StudyResult, from_json
 
-EXPORTABLE = (ADAPTER, MODEL, BASE)
+EXPORTABLE = (ADAPTER, DELTA, MODEL, BASE)
 SPREAD = 16
 SENTENCES = (
     "It was.",

@@ -12,7 +12,7 @@ from lightune.methods.adapters import (
 from lightune.methods.attach import attach, option_names, peft_config, train_head, virtual_tokens
 from lightune.methods.hooks import after_step, initialise_from_texts, rate_factors, why_not_here
 from lightune.methods.layers import bias_names, linear_layers
-from lightune.methods.merging import merge, stock_route, why_not_merged
+from lightune.methods.merging import merge, stock_route, stock_route_of, why_not_merged
 from lightune.methods.plain_lora import CHANGES_BASE, as_plain_lora, factors
 from lightune.methods.stock import stock_adapter
 
@@ -37,6 +37,7 @@ __all__ = [
     "save_adapter",
     "stock_adapter",
     "stock_route",
+    "stock_route_of",
     "train_head",
     "trainable_parameters",
     "virtual_tokens",

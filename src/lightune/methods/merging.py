@@ -63,6 +63,12 @@ def model_pools_virtual(model: nn.Module) -> bool:
     return in_the_row and pools_first_token(base)
 
 
+def stock_route_of(model: nn.Module) -> str:
+    """`stock_route` of a model that was loaded."""
+    method = method_of(model.active_peft_config) if isinstance(model, peft.PeftModel) else None
+    return "merged" if method is None else stock_route(model, method)
+
+
 def stock_route(model: nn.Module, method: Method) -> str:
     """How stock libraries come to the answers of an adapted model: `adapter` where stock peft loads it on the base as
     it is, else `merged`, else `none: <reason>`."""
