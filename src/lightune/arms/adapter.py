@@ -27,12 +27,14 @@ from lightune.methods import (
     attach,
     factors,
     initialise_from_texts,
+    linear_layers,
     rate_factors,
     stock_route,
 )
-from lightune.models import Classifier, drop_frozen_dropout, longest_input
+from lightune.models import NF4, Classifier, drop_frozen_dropout, longest_input, quantise
 from lightune.progress import Progress, silent
 from lightune.records import RateTrial, Rows
+from lightune.runtime import move
 from lightune.training import LORA_RATES, Demands, RowCollator, TokenRows
 
 # Texts that EVA looks at before it begins.
@@ -92,6 +94,9 @@ class AdapterArm:
         config = self.context.config
         if not config.training.frozen_dropout:
             drop_frozen_dropout(base.model)
+        if self.method.quantised:
+            quantise(base.model, linear_layers(base.model, base.head.modules))
+            move(base.model)
         model = attach(
             base.model,
             base.head.modules,
@@ -160,7 +165,8 @@ class FittedAdapter(FittedModel):
             save_delta_artifact(folder, names, tokenizer, self.manifest(DELTA, temperature=temperature))
         else:
             head = None if self.method.saves_head else HEAD_FILE
-            manifest = self.manifest(ADAPTER, head=head, temperature=temperature)
+            settings = {"quantised": NF4} if self.method.quantised else {}
+            manifest = self.manifest(ADAPTER, head=head, settings=settings, temperature=temperature)
             save_adapter_artifact(folder, self.model, self.base.head.modules, tokenizer, manifest)
         if self.base.source.untrained:
             return "none: the base's folder holds no weights that stock peft could load"

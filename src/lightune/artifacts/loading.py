@@ -46,8 +46,9 @@ from lightune.compute import (
 )
 from lightune.config import EMBEDDED, POOLINGS, TRUNCATIONS
 from lightune.errors import ModelError
-from lightune.methods import adapter_config, bias_names, is_adapter, load_adapter
+from lightune.methods import adapter_config, bias_names, is_adapter, linear_layers, load_adapter
 from lightune.models import (
+    NF4,
     Classifier,
     ModelSource,
     checkpoint_labels,
@@ -56,6 +57,7 @@ from lightune.models import (
     load_classifier,
     load_language_model,
     load_tokenizer,
+    quantise,
     resolve_max_length,
     weights_digest,
 )
@@ -137,6 +139,8 @@ def _load_adapter(folder: Path, manifest: Manifest) -> Scorer:
     base, encoder = _classifier(folder, manifest)
     if manifest.head is not None:
         _copy_tensors(base, folder / manifest.head, _head_names(base))
+    if manifest.settings.get("quantised") == NF4:
+        quantise(base.model, linear_layers(base.model, base.head.modules))
     # Not so a stock adapter: an encoder's prompt was trained there with a virtual token for the pooled one.
     return ModelScorer(count_own_tokens(_with_adapter(base, folder)), encoder)
 

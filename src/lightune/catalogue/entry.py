@@ -51,6 +51,7 @@ class Method:
     options: peft's options beside its own defaults, fitting any model; fitted: those that follow from the model's
     shape. rate: its learning rate as a multiple of LoRA's. conv1d: it takes GPT-2's Conv1D as it is; else that is
     turned into Linear first. saves_head: peft saves the head with it. own_loss: peft adds a term to the loss.
+    quantised: the base is held in 4 bits.
     needs: what it needs of the model beside linear layers, in words. cannot: `merge`, `mix` or `save` -> why not.
     variant_of: the method whose variant it is. refused: why it cannot be an arm at all; None where it can.
     """
@@ -67,6 +68,7 @@ class Method:
     conv1d: bool = False
     saves_head: bool = True
     own_loss: bool = False
+    quantised: bool = False
     needs: str = ""
     cannot: Mapping[str, str] = field(default_factory=dict)
     variant_of: str | None = None

@@ -37,7 +37,7 @@ LOW_RANK = (
     ),
     Method(
         "qlora", "QLoRA", "LoRA on a base held in 4 bits", "arXiv:2305.14314", "LORA",
-        needs="a CUDA device and the package bitsandbytes", variant_of="lora",
+        needs="a CUDA device and the package bitsandbytes", variant_of="lora", quantised=True,
         cannot={MERGE: "the base is held in 4 bits, and merging would round the sum to them"},
     ),
     Method(

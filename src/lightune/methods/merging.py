@@ -9,11 +9,11 @@ from peft.utils import ModulesToSaveWrapper
 from torch import nn
 from transformers import PreTrainedModel
 
-from lightune.catalogue import MERGE, NO_WEIGHTS, Method
+from lightune.catalogue import MERGE, METHODS, NO_WEIGHTS, Method
 from lightune.errors import ModelError
 from lightune.methods.adapters import method_of
 from lightune.methods.attach import quiet_peft
-from lightune.models import pools_first_token, to_conv1d
+from lightune.models import is_quantised, pools_first_token, to_conv1d
 
 
 def merge(model: nn.Module) -> PreTrainedModel:
@@ -50,6 +50,8 @@ def why_not_merged(model: nn.Module) -> str | None:
         return None
     if isinstance(model.active_peft_config, peft.PromptLearningConfig):
         return NO_WEIGHTS
+    if is_quantised(model):
+        return METHODS["qlora"].cannot[MERGE]
     method = method_of(model.active_peft_config)
     return None if method is None else method.cannot.get(MERGE)
 
@@ -76,11 +78,17 @@ def stock_route(model: nn.Module, method: Method) -> str:
     config = getattr(model, "active_peft_config", None)
     hides_first = model_pools_virtual(model)
     asks_task = bool(getattr(config, "num_tasks", None) or getattr(config, "n_tasks", None))
-    if method.peft is not None and method.saves_head and not (converted or asks_task or hides_first):
+    if (
+        method.peft is not None
+        and method.saves_head
+        and not (converted or asks_task or hides_first or is_quantised(model))
+    ):
         return "adapter"
     reason = why_not_merged(model)
     if reason is None:
         return "merged"
+    if is_quantised(model):
+        return f"none: stock peft holds its base in other bits; and it cannot be merged: {reason}"
     if asks_task:
         return f"none: stock peft wants a task's number with each text; and it cannot be merged: {reason}"
     if hides_first:

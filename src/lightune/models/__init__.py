@@ -6,6 +6,7 @@ from lightune.models.language import LanguageModel, load_language_model, why_no_
 from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
 from lightune.models.pooling import hidden_states, pool_by_mask, pools_first_token
+from lightune.models.quantised import NF4, is_quantised, quantise
 from lightune.models.rows import count_own_tokens
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
@@ -15,6 +16,7 @@ from lightune.models.tokenizers import load_tokenizer
 from lightune.models.traced import TracedClassifier
 
 __all__ = [
+    "NF4",
     "Classifier",
     "Head",
     "LanguageModel",
@@ -29,12 +31,14 @@ __all__ = [
     "find_model",
     "head_modules",
     "hidden_states",
+    "is_quantised",
     "load_classifier",
     "load_language_model",
     "load_tokenizer",
     "longest_input",
     "pool_by_mask",
     "pools_first_token",
+    "quantise",
     "quiet_transformers",
     "resolve_max_length",
     "shrunk_classifier",
