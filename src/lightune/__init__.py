@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 from lightune.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from lightune.certification import verify
     from lightune.config import (
         AnalysisConfig,
         CurveConfig,
         DataConfig,
         LoraConfig,
+        MethodsConfig,
         ModelConfig,
         ProbeConfig,
         StudyConfig,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from lightune.evaluation import compare, point_metrics, score
     from lightune.inference import Answer, TextClassifier, load
     from lightune.inspection import inspect_data
-    from lightune.records import ArmResult, Comparison, Metric, Predictions, Rows, Splits, StudyResult
+    from lightune.records import ArmResult, Certificate, Comparison, Metric, Predictions, Rows, Splits, StudyResult
     from lightune.report import load_result, write_report
     from lightune.study import run_study
 
@@ -44,6 +46,7 @@ _HOMES = {
     "AnalysisConfig": "config",
     "Answer": "inference",
     "ArmResult": "records",
+    "Certificate": "records",
     "Comparison": "records",
     "ConfigError": "errors",
     "CurveConfig": "config",
@@ -52,6 +55,7 @@ _HOMES = {
     "InputError": "errors",
     "LightuneError": "errors",
     "LoraConfig": "config",
+    "MethodsConfig": "config",
     "Metric": "records",
     "ModelConfig": "config",
     "ModelError": "errors",
@@ -73,6 +77,7 @@ _HOMES = {
     "point_metrics": "evaluation",
     "run_study": "study",
     "score": "evaluation",
+    "verify": "certification",
     "write_report": "report",
 }
 
@@ -80,6 +85,7 @@ __all__ = [
     "AnalysisConfig",
     "Answer",
     "ArmResult",
+    "Certificate",
     "Comparison",
     "ConfigError",
     "CurveConfig",
@@ -88,6 +94,7 @@ __all__ = [
     "InputError",
     "LightuneError",
     "LoraConfig",
+    "MethodsConfig",
     "Metric",
     "ModelConfig",
     "ModelError",
@@ -110,6 +117,7 @@ __all__ = [
     "point_metrics",
     "run_study",
     "score",
+    "verify",
     "write_report",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lightune.catalogue import METHODS
 from lightune.records import DataFacts, Metric
 from lightune.report import format as show
 from lightune.report.document import Cell, Column
@@ -44,7 +45,10 @@ ARMS = {
 
 
 def arm_words(name: str) -> ArmWords:
-    """The words for an arm; one that is not listed goes by its name."""
+    """The words for an arm; a method goes by its title, any other that is not listed by its name."""
+    if name in METHODS and name not in ARMS:
+        method = METHODS[name]
+        return ArmWords(method.title, method.title, method.summary)
     return ARMS.get(name, ArmWords(short(name), short(name), ""))
 
 
