@@ -22,7 +22,11 @@ def answer_all(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
     jobs: by name, the arguments of that task. Returns by name what it returned, or {"error": what it raised}.
     """
-    tasks: dict[str, Callable[..., dict[str, Any]]] = {"stock_adapter": stock_adapter, "stock_model": stock_model, "recall": recall}
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {
+        "stock_adapter": stock_adapter,
+        "stock_model": stock_model,
+        "recall": recall,
+    }
     found: dict[str, Any] = {}
     for name, arguments in jobs.items():
         try:

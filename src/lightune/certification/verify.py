@@ -77,8 +77,8 @@ def _rows(artifact: Path, data: DataConfig | None) -> Rows:
         raise ConfigError(f"{artifact}: real texts are expected to check it on, but {why}. Name some with --data.")
     try:
         return load_rows(kept)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{kept} is damaged ({error}). Name texts with --data.") from error
+    except DataError as error:
+        raise DataError(f"{str(error).rstrip('.')}. Name texts with --data.") from error
 
 
 def _texts(rows: Rows, before: Certificate | None, encoder: Encoder | None) -> tuple[CheckedTexts, bool]:
