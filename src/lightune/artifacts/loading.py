@@ -137,12 +137,24 @@ def _setting(manifest: Manifest, name: str) -> Any:
 
 def _load_adapter(folder: Path, manifest: Manifest) -> Scorer:
     base, encoder = _classifier(folder, manifest)
+    _check_base(folder, manifest)
     if manifest.head is not None:
         _copy_tensors(base, folder / manifest.head, _head_names(base))
     if manifest.settings.get("quantised") == NF4:
         quantise(base.model, linear_layers(base.model, base.head.modules))
     # Not so a stock adapter: an encoder's prompt was trained there with a virtual token for the pooled one.
     return ModelScorer(count_own_tokens(_with_adapter(base, folder)), encoder)
+
+
+def _check_base(folder: Path, manifest: Manifest) -> None:
+    """Refuse an adapter whose own files name different bases: stock peft would put it on the other one."""
+    assert manifest.base is not None
+    named = adapter_config(folder).base_model_name_or_path
+    if named != manifest.base.location:
+        raise ModelError(
+            f"{folder}: its adapter_config.json names the base {named}, its {MANIFEST} {manifest.base.location}, and "
+            "only one of them can be the base it was trained on. Train again."
+        )
 
 
 def _load_delta(folder: Path, manifest: Manifest) -> Scorer:
@@ -319,8 +331,9 @@ def _head_rows(folder: Path) -> int:
         with safe_open(path, "pt") as tensors:
             heads = [name for name in tensors.keys() if name.endswith("weight") and ".lora_" not in name]  # noqa: SIM118
             # A layer before the last is as wide as the model, which may be narrower than there are labels.
-            ends = [name for name in heads if name.split(".")[-2] in HEAD_ENDS]
-            rows = [tensors.get_slice(name).get_shape()[0] for name in ends or heads]
+            ends = [name for name in heads if name.removesuffix(".weight").rpartition(".")[2] in HEAD_ENDS]
+            shapes = [tensors.get_slice(name).get_shape() for name in ends or heads]
+            rows = [shape[0] for shape in shapes if shape]
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: the adapter's tensors cannot be read ({error}).") from error
     if not rows:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lightune.arrays import keep_arrays, kept_arrays
 from lightune.artifacts import load_artifact
-from lightune.certification import checks
+from lightune.certification import checks, formats
 from lightune.certification.subject import Floats, Subject, scratch_folder
 from lightune.certification.texts import CheckedTexts
 from lightune.models import quiet_transformers
@@ -62,31 +62,29 @@ def certify(
 
 
 def _lines(subject: Subject, observed: Observed | None, told: Told) -> list[Check]:
-    parts = 6
-    answers = subject.ask("recall", folder=str(subject.folder.resolve()), texts=list(subject.texts))
-    told(1, parts)
+    parts = 4
     alone = checks.alone(subject)
-    told(2, parts)
+    ended = checks.end_of_text(subject)
+    told(1, parts)
     padding = checks.padding(subject)
-    told(3, parts)
+    told(2, parts)
     merged, plain = checks.merged(subject)
+    told(3, parts)
+    asked = formats.wanted(subject, plain)
+    heard = subject.ask(asked.jobs)
     told(4, parts)
-    exported, exported_logits = checks.exported(subject, plain)
-    told(5, parts)
-    stock, stock_logits = checks.stock_peft(subject)
-    told(6, parts)
     return [
         alone,
         padding,
         checks.trained(subject, observed),
         checks.untouched(subject, observed),
-        checks.reloaded(subject, answers),
+        formats.reloaded(subject, heard[formats.RECALL]),
         merged,
-        exported,
-        checks.same_labels(subject, {"exported": exported_logits, "stock peft": stock_logits}),
-        stock,
+        formats.exported(subject, asked, heard),
+        formats.same_labels(subject, heard),
+        formats.stock_peft(subject, asked, heard),
         checks.probabilities(subject),
-        checks.end_of_text(subject),
+        ended,
     ]
 
 

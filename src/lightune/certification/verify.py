@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from lightune.artifacts import is_artifact, load_artifact, read_manifest
-from lightune.certification.certify import CERTIFICATE, certify, kept_reference, write_certificate
+from lightune.artifacts import ADAPTER, MANIFEST, load_artifact, read_manifest
+from lightune.catalogue import METHODS
+from lightune.certification.certify import CERTIFICATE, FORMAT, certify, kept_reference, write_certificate
 from lightune.certification.texts import CheckedTexts, choose_texts, with_odd_texts
-from lightune.compute import Encoder
+from lightune.compute import Encoder, ModelScorer, Scorer
 from lightune.config import DataConfig
 from lightune.data import load_rows, load_splits
 from lightune.errors import ConfigError, DataError
 from lightune.inference import find_artifact
+from lightune.methods import stock_route
+from lightune.models import quiet_transformers
 from lightune.records import FAIL, NOT_APPLICABLE, PASS, SEEDS_FOLDER, Certificate, Check, Rows, from_json
 
 CHANGED = "unchanged since it was made"
@@ -36,13 +39,12 @@ def verify(
     path = find_artifact(folder, arm)
     before = read_certificate(path)
     rows = _rows(path, data)
-    encoder = getattr(load_artifact(path).scorer, "encoder", None)
-    checked, same = _texts(rows, before, encoder)
+    with quiet_transformers():
+        scorer = load_artifact(path).scorer
+    checked, same = _texts(rows, before, getattr(scorer, "encoder", None))
     reference = kept_reference(path, before) if before is not None and same else None
-    route = _route(path, before)
-    certificate = certify(path, checked, reference, None, route, told)
-    if before is not None:
-        certificate = _continued(certificate, before)
+    route = before.stock_route if before is not None else _route(path, scorer)
+    certificate = _continued(certify(path, checked, reference, None, route, told), before)
     write_certificate(path, certificate, reference)
     return path, certificate
 
@@ -50,9 +52,10 @@ def verify(
 def read_certificate(folder: Path) -> Certificate | None:
     """Return the certificate in an artefact's folder; None where there is none that can be read."""
     try:
-        return from_json(Certificate, json.loads((folder / CERTIFICATE).read_text(encoding="utf-8")))
+        found = from_json(Certificate, json.loads((folder / CERTIFICATE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    return found if found.format == FORMAT else None
 
 
 def study_of(artifact: Path) -> Path | None:
@@ -74,8 +77,8 @@ def _rows(artifact: Path, data: DataConfig | None) -> Rows:
         raise ConfigError(f"{artifact}: real texts are expected to check it on, but {why}. Name some with --data.")
     try:
         return load_rows(kept)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{kept} is damaged ({error}). Name texts with --data.") from error
+    except DataError as error:
+        raise DataError(f"{str(error).rstrip('.')}. Name texts with --data.") from error
 
 
 def _texts(rows: Rows, before: Certificate | None, encoder: Encoder | None) -> tuple[CheckedTexts, bool]:
@@ -86,15 +89,21 @@ def _texts(rows: Rows, before: Certificate | None, encoder: Encoder | None) -> t
     return choose_texts(rows, encoder), False
 
 
-def _route(folder: Path, before: Certificate | None) -> str | None:
-    """The stock route, as the certificate of then tells it."""
-    if before is None or not is_artifact(folder) or not (folder / "lightune.json").exists():
+def _route(folder: Path, scorer: Scorer) -> str | None:
+    """The stock route of an adapter whose certificate of then is lost; None of all else."""
+    if not isinstance(scorer, ModelScorer) or not (folder / MANIFEST).exists():
         return None
-    return before.stock_route or None if read_manifest(folder).base is not None else None
+    manifest = read_manifest(folder)
+    method = METHODS.get(manifest.arm)
+    return stock_route(scorer.model, method) if manifest.kind == ADAPTER and method is not None else None
 
 
-def _continued(now: Certificate, before: Certificate) -> Certificate:
+def _continued(now: Certificate, before: Certificate | None) -> Certificate:
     """`now` with what was seen in training, and a line that says whether any file has changed since."""
+    if before is None:
+        reason = "there is no certificate of then that can be read"
+        line = Check(CHANGED, "SHA-256 of its files, when certified first and now", NOT_APPLICABLE, reason=reason)
+        return replace(now, checks=(*now.checks, line))
     seen = {check.name: check for check in before.checks if check.name in SEEN_IN_TRAINING}
     then, today = before.artifact, now.artifact
     changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))

@@ -61,6 +61,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
     config = adapter_config(folder)
     config.inference_mode = True
     config.base_model_name_or_path = None  # the caller has found the base; peft would warn when it has moved
+    _check_blocks(model, config, folder)
     method = method_of(config)
     converted = to_linear(model) if method is not None and not method.conv1d else ()
     try:
@@ -83,6 +84,17 @@ def trainable_parameters(model: nn.Module) -> tuple[int, int]:
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     spare = sum(parameter.numel() for name, parameter in model.named_parameters() if ".original_module." in name)
     return trained, sum(parameter.numel() for parameter in model.parameters()) - spare
+
+
+def _check_blocks(model: PreTrainedModel, config: Any, folder: Path) -> None:
+    """Refuse a prompt for another number of blocks: one that is passed beside the text fits any model of its width."""
+    blocks = getattr(model.config, "num_hidden_layers", None)
+    asked = config.num_layers if isinstance(config, peft.PromptLearningConfig) else None
+    if None not in (asked, blocks) and asked != blocks:
+        raise ModelError(
+            f"{folder}: the adapter is for a model of {asked} blocks, and this base model has {blocks}. Name the base "
+            "model it was trained on."
+        )
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:
