@@ -82,7 +82,7 @@ OTHER_UPDATES = (
     ),
     Method(
         "ln-tuning", "LN tuning", "the layer norms' own weights", "arXiv:2312.11420", "LN_TUNING", targets=NORMS,
-        rate=10.0, conv1d=True, needs="layer norms", cannot=MIXED,
+        rate=10.0, conv1d=True, needs="normalisation layers", cannot=MIXED,
     ),
     Method(
         "bitfit", "BitFit", "the model's own biases", "arXiv:2106.10199", None, targets=BIASES, rate=3.0, conv1d=True,
