@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tests.fixtures.bases import save_lively_model
+from tests.fixtures.models import tiny_config
+from tests.fixtures.reviews import as_rows, make_reviews
 from transformers import AutoModelForSequenceClassification, GPT2Config
 
 from lightune.arms.base import ArmContext
@@ -24,9 +27,6 @@ from lightune.models import head_modules, pool_by_mask, quiet_transformers
 from lightune.progress import silent
 from lightune.records import FAIL, PASS, Certificate, from_json
 from lightune.study.keeping import save_and_certify
-from tests.fixtures.bases import save_lively_model
-from tests.fixtures.models import tiny_config
-from tests.fixtures.reviews import as_rows, make_reviews
 
 FAMILIES = {
     "gpt2": "GPT-2",
@@ -147,9 +147,7 @@ def _certified(kind: str, method: Method, folder: Path) -> Found:
     outcomes = [check.outcome for check in certificate.checks]
     failed = tuple(check.name for check in certificate.checks if check.outcome == FAIL)
     passed = outcomes.count(PASS)
-    return Found(
-        True, None, route or certificate.stock_route, passed, len(outcomes) - passed - len(failed), failed
-    )
+    return Found(True, None, route or certificate.stock_route, passed, len(outcomes) - passed - len(failed), failed)
 
 
 def _trained_on(method: Method, blocks: int) -> int:
@@ -162,12 +160,11 @@ def _trained_on(method: Method, blocks: int) -> int:
     return trainable_parameters(attach(model, head_modules(model), method, steps=PLANNED_STEPS))[0]
 
 
-def look_at_all(kinds: tuple[str, ...] = tuple(FAMILIES)) -> Findings:
-    """Look at each method on each family, and count."""
-    findings = Findings(versions())
+def look_at_all(findings: Findings, kinds: tuple[str, ...]) -> None:
+    """Look at each method on each of these families, count, and put it into `findings`."""
+    findings.versions = versions()
     for kind in kinds:
         findings.families[kind] = {name: look(kind, method) for name, method in METHODS.items()}
         print(f"{FAMILIES[kind]}: {sum(found.works for found in findings.families[kind].values())} work", flush=True)
     works = findings.families["gpt2"]
     findings.parameters = {name: parameters(METHODS[name]) for name in METHODS if works[name].works}
-    return findings

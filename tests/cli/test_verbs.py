@@ -9,9 +9,9 @@ import signal
 from functools import partial
 
 import pytest
+from lightune.arms.lora import LoraArm
 
 import lightune
-from lightune.arms.lora import LoraArm
 from lightune.errors import RunError
 from lightune.study import in_process, run_study
 from lightune.version import VERSION

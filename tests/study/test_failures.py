@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lightune.arms.lora import FittedLora, LoraArm
 from safetensors.torch import load_file, save_file
 
 import lightune
 from lightune.arms import lora as lora_module
-from lightune.arms.lora import FittedLora, LoraArm
 from lightune.config import TrainingConfig
 from lightune.errors import ConfigError, ModelError, RunError
 from lightune.records import RunKey

@@ -63,7 +63,7 @@ OTHER_UPDATES = (
     ),
     Method(
         "shira", "SHiRA", "a few entries of each weight, drawn at random", "arXiv:2406.13175", "SHIRA",
-        options={"random_seed": 0}, fitted=lambda shape: {"r": min(32, shape.least // 4)}, rate=1.0, cannot=MIXED,
+        fitted=lambda shape: {"r": min(32, shape.least // 4)}, rate=1.0, cannot=MIXED,
     ),
     Method(
         "supertuning", "Super-Tuning", "the entries of each weight that are largest", "arXiv:2607.09287", "SUPERTUNING",

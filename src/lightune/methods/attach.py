@@ -31,6 +31,8 @@ OWN_OPTIONS = (
     "total_step",
 )
 TASKS = "task_ids"
+# Where peft draws from a generator of the method's own, which would be the same in each of a study's seeds.
+OWN_SEEDS = ("projection_prng_key", "projection_seed", "proj_seed", "random_loc_seed", "random_seed")
 
 
 def attach(
@@ -57,7 +59,7 @@ def attach(
         if options:
             raise ConfigError(f"--set {method.name}.{next(iter(options))}: {method.title} has no options.")
         return _biases(model, head)
-    config = peft_config(model, head, method, options, steps=steps, target_modules=target_modules)
+    config = peft_config(model, head, method, options, steps=steps, seed=seed, target_modules=target_modules)
     try:
         with torch.random.fork_rng(), quiet_peft():
             torch.manual_seed(seed)
@@ -80,6 +82,7 @@ def peft_config(
     options: Mapping[str, Any] | None = None,
     *,
     steps: int = 1,
+    seed: int = 0,
     target_modules: Sequence[str] | None = None,
 ) -> peft.PeftConfig:
     """Make peft's configuration of `method` for this model, as `attach` uses it. Raises ConfigError."""
@@ -92,7 +95,7 @@ def peft_config(
                 f"--set {method.name}.{name}: it is no option of {method.title}; there are "
                 f"{', '.join(option_names(method))}."
             )
-    values = {**method.resolved(shape_of(model, head, steps)), **asked}
+    values = {**dict.fromkeys(OWN_SEEDS, seed), **method.resolved(shape_of(model, head, steps)), **asked}
     values |= _targets(model, head, method, target_modules)
     # peft looks for a name's end: P-tuning's own `mlp_head` and ShadowPEFT's `shadow_head` would be taken for
     # ModernBERT's head.
@@ -100,7 +103,8 @@ def peft_config(
     values |= {"modules_to_save": whole, "fan_in_fan_out": has_conv1d(model)}
     values = {name: value for name, value in values.items() if name in known}
     try:
-        return kind(task_type=peft.TaskType.SEQ_CLS, **values)
+        with quiet_peft():
+            return kind(task_type=peft.TaskType.SEQ_CLS, **values)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"--set {method.name}: {_sentence(error)}") from error
 
