@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
-from lightune.config import LoraConfig
+from lightune.catalogue import METHODS
 from lightune.errors import ModelError
-from lightune.methods import adapter_config, attach_lora, is_adapter, load_adapter, save_adapter, trainable_parameters
+from lightune.methods import adapter_config, attach, is_adapter, load_adapter, save_adapter, trainable_parameters
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
 from tests.fixtures.models import KINDS
 
@@ -39,7 +39,7 @@ def train(model: Any, steps: int = 3) -> None:
 def trained_adapter(folder: Path, base_folder: Path, **options: Any) -> tuple[Any, Any]:
     torch.manual_seed(0)
     base = load(base_folder)
-    model = attach_lora(base.model, base.head.modules, LoraConfig(rank=2, **options))
+    model = attach(base.model, base.head.modules, METHODS["lora"], {"r": 2, **options})
     train(model)
     save_adapter(model, folder, str(base_folder))
     return base, model
@@ -209,7 +209,7 @@ def name_no_method(folder: Path) -> None:
         (drop_half, r"does not fit this base model: \d+ tensors are missing and 0 do not belong"),
         (drop_the_head, r"does not fit this base model: 1 tensors are missing and 0 do not belong .*score"),
         (add_one, r"0 tensors are missing and 1 do not belong \(base_model\.model\.odd\)"),
-        (reshape, "other shapes than this base model's"),
+        (reshape, "has the shape \\(3, 32\\), and this base model with these labels takes \\(2, 32\\)"),
         (cut_off, r"adapter_model\.safetensors cannot be read"),
         (remove, r"adapter_model\.safetensors is expected .* but is missing"),
         (spoil_configuration, r"adapter_config\.json cannot be used"),

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from lightune.config import LoraConfig
+from lightune.catalogue import METHODS
 from lightune.errors import ConfigError
-from lightune.methods import attach_lora, linear_layers, trainable_parameters
+from lightune.methods import attach, linear_layers, trainable_parameters
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter
 from tests.fixtures.models import KINDS
 
@@ -118,7 +118,8 @@ HEAD_SIZE = {
 def adapted(folder: Path, **options: Any) -> tuple[Any, Any]:
     torch.manual_seed(0)
     base = load(folder)
-    return base, attach_lora(base.model, base.head.modules, LoraConfig(**options))
+    targets = options.pop("target_modules", None)
+    return base, attach(base.model, base.head.modules, METHODS["lora"], options, target_modules=targets)
 
 
 def lora_layers(model: nn.Module) -> set[str]:
@@ -146,7 +147,7 @@ def test_only_the_adapter_and_the_head_are_trained(bases: dict[str, Path], kind:
     rank = 3
     base = load(bases[kind])
     plain = sum(value.numel() for value in base.model.parameters())
-    _, model = adapted(bases[kind], rank=rank)
+    _, model = adapted(bases[kind], r=rank)
     factors = sum(rank * (inside + outside) for inside, outside in LAYERS[kind].values())
     assert trainable_parameters(model) == (factors + HEAD_SIZE[kind], plain + factors)
     for name, value in model.named_parameters():
@@ -242,7 +243,7 @@ def test_a_merged_adapter_gives_the_same_answers(bases: dict[str, Path], kind: s
 
 
 def test_rank_alpha_and_dropout_are_passed_on(bases: dict[str, Path]) -> None:
-    _, model = adapted(bases["gpt2"], rank=5, alpha=20.0, dropout=0.25)
+    _, model = adapted(bases["gpt2"], r=5, lora_alpha=20.0, lora_dropout=0.25)
     config = model.peft_config["default"]
     assert (config.r, config.lora_alpha, config.lora_dropout, config.bias) == (5, 20.0, 0.25, "none")
     layer = model.base_model.model.transformer.h[0].attn.c_attn

@@ -1,5 +1,6 @@
 """What lies on disk and can be loaded again."""
 
+from lightune.artifacts.certificate import CERTIFICATE, CERTIFICATE_FORMAT, read_certificate
 from lightune.artifacts.loading import Artifact, find_base, is_artifact, load_artifact
 from lightune.artifacts.manifest import (
     ADAPTER,
@@ -40,6 +41,8 @@ from lightune.artifacts.saving import (
 __all__ = [
     "ADAPTER",
     "BASE",
+    "CERTIFICATE",
+    "CERTIFICATE_FORMAT",
     "DELTA",
     "FORMAT",
     "HEAD_FILE",
@@ -60,6 +63,7 @@ __all__ = [
     "head_tensors",
     "is_artifact",
     "load_artifact",
+    "read_certificate",
     "read_manifest",
     "remove_artifact",
     "save_adapter_artifact",

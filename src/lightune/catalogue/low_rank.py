@@ -47,7 +47,7 @@ LOW_RANK = (
             "total_step": shape.steps, "tinit": shape.steps // 10, "tfinal": shape.steps // 4,
             "deltaT": max(1, shape.steps // 50),
         },
-        rate=3.0, conv1d=True, own_loss=True,
+        rate=3.0, conv1d=True, own_loss=True, cannot=MIXED,
     ),
     Method(
         "adamss", "AdaMSS", "low-rank updates inside clusters of the weights' singular directions",
@@ -106,6 +106,7 @@ LOW_RANK = (
     ),
     Method(
         "poly", "Poly", "a learned mixture of LoRA modules, here for one task", "arXiv:2202.13914", "POLY",
+        needs="linear layers that are given the texts alone",
         cannot={MERGE: "its mixture is chosen by the task in each forward pass", **MIXED},
     ),
     Method(

@@ -63,7 +63,7 @@ OTHER_UPDATES = (
     ),
     Method(
         "shira", "SHiRA", "a few entries of each weight, drawn at random", "arXiv:2406.13175", "SHIRA",
-        options={"random_seed": 0}, fitted=lambda shape: {"r": min(32, shape.least // 4)}, rate=1.0, cannot=MIXED,
+        fitted=lambda shape: {"r": min(32, shape.least // 4)}, rate=1.0, cannot=MIXED,
     ),
     Method(
         "supertuning", "Super-Tuning", "the entries of each weight that are largest", "arXiv:2607.09287", "SUPERTUNING",
@@ -82,7 +82,7 @@ OTHER_UPDATES = (
     ),
     Method(
         "ln-tuning", "LN tuning", "the layer norms' own weights", "arXiv:2312.11420", "LN_TUNING", targets=NORMS,
-        rate=10.0, conv1d=True, needs="layer norms", cannot=MIXED,
+        rate=10.0, conv1d=True, needs="normalisation layers", cannot=MIXED,
     ),
     Method(
         "bitfit", "BitFit", "the model's own biases", "arXiv:2106.10199", None, targets=BIASES, rate=3.0, conv1d=True,

@@ -1,8 +1,9 @@
 """Certificates: what a saved artefact answers, checked in every way that is known to go wrong."""
 
-from lightune.certification.certify import CERTIFICATE, REFERENCE, certify, kept_reference, write_certificate
+from lightune.artifacts import CERTIFICATE, read_certificate
+from lightune.certification.certify import REFERENCE, certify, kept_reference, write_certificate
 from lightune.certification.texts import CheckedTexts, choose_texts, with_odd_texts
-from lightune.certification.verify import read_certificate, study_of, verify
+from lightune.certification.verify import verify
 from lightune.certification.works import Tried, try_method, try_methods
 
 __all__ = [
@@ -14,7 +15,6 @@ __all__ = [
     "choose_texts",
     "kept_reference",
     "read_certificate",
-    "study_of",
     "try_method",
     "try_methods",
     "verify",

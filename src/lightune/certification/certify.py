@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from lightune.arrays import keep_arrays, kept_arrays
-from lightune.artifacts import load_artifact
+from lightune.artifacts import CERTIFICATE, CERTIFICATE_FORMAT, load_artifact
 from lightune.certification import checks, formats
-from lightune.certification.subject import Floats, Subject, scratch_folder
+from lightune.certification.subject import Floats, Heard, Subject, scratch_folder
 from lightune.certification.texts import CheckedTexts
 from lightune.models import quiet_transformers
 from lightune.records import SEEDS_FOLDER, Certificate, Check, Observed, dumps
@@ -19,7 +19,7 @@ from lightune.runtime import pick_device
 from lightune.version import VERSION
 from lightune.whole import write_whole
 
-CERTIFICATE, REFERENCE, FORMAT = "certificate.json", "reference.arrays", 1
+REFERENCE = "reference.arrays"
 # Beside weights and settings, files that may change and change nothing.
 UNCHECKED = (CERTIFICATE, REFERENCE, "README.md")
 Told = Callable[[int, int], None]
@@ -32,22 +32,24 @@ def certify(
     observed: Observed | None = None,
     stock_route: str | None = None,
     told: Told | None = None,
+    graph: bool = False,
 ) -> Certificate:
     """Check the artefact in `folder` and return its certificate, without writing it.
 
     reference: logits [texts, labels] of the model in memory. observed: what was seen while it was trained.
-    stock_route: as its arm gave it. told: hears how many of how many parts are done. Raises ModelError where the
-    artefact cannot be loaded at all, RunError where a process that it was loaded in broke down.
+    stock_route: as its arm gave it. told: hears how many of how many parts are done. graph: whether to export it to ONNX
+    and check that too. Raises ModelError where the artefact cannot be loaded at all, RunError where a process that it
+    was loaded in broke down.
     """
     with quiet_transformers(), scratch_folder() as scratch:
         artifact = load_artifact(folder)
         loaded = artifact.scorer.score(checked.texts).logits
         each = np.concatenate([artifact.scorer.score([text]).logits for text in checked.texts])
         subject = Subject(folder, artifact, checked, reference, loaded, each, stock_route, scratch)
-        lines = _lines(subject, observed, told or _nobody)
+        lines = _lines(subject, observed, told or _nobody, graph)
     manifest = artifact.manifest
     return Certificate(
-        format=FORMAT,
+        format=CERTIFICATE_FORMAT,
         lightune=VERSION,
         arm=manifest.arm if manifest is not None else "",
         kind=manifest.kind if manifest is not None else "stock",
@@ -61,8 +63,8 @@ def certify(
     )
 
 
-def _lines(subject: Subject, observed: Observed | None, told: Told) -> list[Check]:
-    parts = 4
+def _lines(subject: Subject, observed: Observed | None, told: Told, graph: bool) -> list[Check]:
+    parts = 5 if graph else 4
     alone = checks.alone(subject)
     ended = checks.end_of_text(subject)
     told(1, parts)
@@ -73,6 +75,8 @@ def _lines(subject: Subject, observed: Observed | None, told: Told) -> list[Chec
     asked = formats.wanted(subject, plain)
     heard = subject.ask(asked.jobs)
     told(4, parts)
+    made = [_graph(subject, heard)] if graph else []
+    told(parts, parts)
     return [
         alone,
         padding,
@@ -81,11 +85,21 @@ def _lines(subject: Subject, observed: Observed | None, told: Told) -> list[Chec
         formats.reloaded(subject, heard[formats.RECALL]),
         merged,
         formats.exported(subject, asked, heard),
+        *made,
         formats.same_labels(subject, heard),
         formats.stock_peft(subject, asked, heard),
         checks.probabilities(subject),
         ended,
     ]
+
+
+def _graph(subject: Subject, heard: dict[str, Heard]) -> Check:
+    from lightune.certification.graph import ONNX, onnx
+
+    check, logits = onnx(subject)
+    if logits is not None:
+        heard[ONNX] = Heard(logits[subject.filled])
+    return check
 
 
 def _nobody(done: int, total: int) -> None:

@@ -72,7 +72,7 @@ def stock_peft(subject: Subject, asked: Wanted, heard: Mapping[str, Heard]) -> C
 
 def same_labels(subject: Subject, heard: Mapping[str, Heard]) -> Check:
     """Every format gives each text the same label, by its name where the format keeps names."""
-    names = {EXPORTED: "exported", STOCK: "stock peft"}
+    names = {EXPORTED: "exported", STOCK: "stock peft", "onnx": "ONNX"}
     there = {names[task]: said for task, said in heard.items() if task in names and said.logits is not None}
     name, compared = "same labels in every format", ", ".join(("saved", *there))
     if not there:

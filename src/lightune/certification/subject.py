@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lightune.artifacts import ADAPTER, MODEL, Artifact
 from lightune.certification.texts import CheckedTexts
 from lightune.compute import ModelScorer
+from lightune.exports.checking import in_proportion
 from lightune.fresh import fresh_processes
 from lightune.methods import is_adapter
 from lightune.records import FAIL, NOT_APPLICABLE, PASS, Check
@@ -94,8 +95,9 @@ class Subject:
             return {name: _heard(said[name], paths[name] / ANSWERS) for name in jobs}
 
     def compare(self, name: str, compared: str, one: Floats, other: Floats, tolerance: float | None = None) -> Check:
-        """Make the line for two sets of logits."""
-        tolerance = self.tolerance if tolerance is None else tolerance
+        """Make the line for two sets of logits. The tolerance is of the largest logit where that is above 1: float32
+        rounds in proportion."""
+        tolerance = in_proportion(self.tolerance if tolerance is None else tolerance, self.loaded)
         if one.shape != other.shape:
             reason = (
                 f"{one.shape[0]} texts and {one.shape[1]} labels on one side, {other.shape[0]} and {other.shape[1]}"

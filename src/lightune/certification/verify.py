@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from lightune.artifacts import ADAPTER, MANIFEST, load_artifact, read_manifest
+from lightune.artifacts import ADAPTER, MANIFEST, load_artifact, read_certificate, read_manifest
 from lightune.catalogue import METHODS
-from lightune.certification.certify import CERTIFICATE, FORMAT, certify, kept_reference, write_certificate
+from lightune.certification.certify import certify, kept_reference, write_certificate
 from lightune.certification.texts import CheckedTexts, choose_texts, with_odd_texts
 from lightune.compute import Encoder, ModelScorer, Scorer
 from lightune.config import DataConfig
 from lightune.data import load_rows, load_splits
 from lightune.errors import ConfigError, DataError
-from lightune.inference import find_artifact
+from lightune.inference import find_artifact, study_of
 from lightune.methods import stock_route
 from lightune.models import quiet_transformers
-from lightune.records import FAIL, NOT_APPLICABLE, PASS, SEEDS_FOLDER, Certificate, Check, Rows, from_json
+from lightune.records import FAIL, NOT_APPLICABLE, PASS, Certificate, Check, Rows
 
 CHANGED = "unchanged since it was made"
 # What can only be seen while a model is trained, and is taken over from the certificate of then.
@@ -33,8 +32,9 @@ def verify(
 ) -> tuple[Path, Certificate]:
     """Certify the artefact that `folder` and `arm` mean; write `certificate.json` into it, and return both.
 
-    Rows: those of `data`'s test split where it is given, else those that the study beside the artefact has kept.
-    What an earlier certificate says of the training stands where no file has changed since. Raises InputError.
+    Rows: those of `data`'s test split where it is given, else those that the study beside the artefact has kept. It is
+    exported to ONNX too, where that can be. What an earlier certificate says of the training stands where no file has
+    changed since. Raises InputError.
     """
     path = find_artifact(folder, arm)
     before = read_certificate(path)
@@ -44,27 +44,9 @@ def verify(
     checked, same = _texts(rows, before, getattr(scorer, "encoder", None))
     reference = kept_reference(path, before) if before is not None and same else None
     route = before.stock_route if before is not None else _route(path, scorer)
-    certificate = _continued(certify(path, checked, reference, None, route, told), before)
+    certificate = _continued(certify(path, checked, reference, None, route, told, graph=True), before)
     write_certificate(path, certificate, reference)
     return path, certificate
-
-
-def read_certificate(folder: Path) -> Certificate | None:
-    """Return the certificate in an artefact's folder; None where there is none that can be read."""
-    try:
-        found = from_json(Certificate, json.loads((folder / CERTIFICATE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    return found if found.format == FORMAT else None
-
-
-def study_of(artifact: Path) -> Path | None:
-    """The folder of the study that an artefact lies in; None for one by itself."""
-    arm = artifact.resolve()
-    if arm.parent.name == SEEDS_FOLDER:
-        arm = arm.parent.parent
-    study = arm.parent.parent
-    return study if arm.parent.name == "arms" and (study / "config.yaml").exists() else None
 
 
 def _rows(artifact: Path, data: DataConfig | None) -> Rows:
@@ -101,8 +83,8 @@ def _route(folder: Path, scorer: Scorer) -> str | None:
 def _continued(now: Certificate, before: Certificate | None) -> Certificate:
     """`now` with what was seen in training, and a line that says whether any file has changed since."""
     if before is None:
-        reason = "there is no certificate of then that can be read"
-        line = Check(CHANGED, "SHA-256 of its files, when certified first and now", NOT_APPLICABLE, reason=reason)
+        why = "there is no certificate of then that can be read"
+        line = Check(CHANGED, "SHA-256 of its files, when certified first and now", NOT_APPLICABLE, reason=why)
         return replace(now, checks=(*now.checks, line))
     seen = {check.name: check for check in before.checks if check.name in SEEN_IN_TRAINING}
     then, today = before.artifact, now.artifact

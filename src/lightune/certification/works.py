@@ -72,17 +72,18 @@ def try_methods(config: PreTrainedConfig, told: Callable[[Tried], None] | None =
 
 def try_method(config: PreTrainedConfig, method: Method) -> Tried:
     """Try one method; see `try_methods`."""
-    here = why_not_here(method)
-    if here is not None:
-        return Tried(method.name, False, here)
+    # What cannot be an arm may get through: three steps do not show that a text's answer hangs on its neighbours.
+    hindered = method.refused or why_not_here(method)
+    if hindered is not None:
+        return Tried(method.name, False, hindered)
     try:
         return _tried(config, method)
     except LightuneError as error:
-        reason = method.refused or str(error).rstrip(".")
+        reason = str(error).rstrip(".").removeprefix(f"{method.title} cannot be put on this model: ")
     except Exception as error:
         # A tuner that does not fit an architecture raises whatever it trips over.
         said = " ".join(str(error).split())[:160]
-        reason = method.refused or f"peft fails on this architecture ({type(error).__name__}: {said})"
+        reason = f"peft fails on this architecture ({type(error).__name__}: {said})"
     return Tried(method.name, False, reason)
 
 

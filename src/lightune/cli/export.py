@@ -52,7 +52,7 @@ def export(
 
 def _result(artifact: Path) -> StudyResult | None:
     """The results of the study that the artefact belongs to, None where it stands alone or is not finished."""
-    from lightune.exports import study_of
+    from lightune.inference import study_of
     from lightune.report import load_result
 
     study = study_of(artifact)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightune.exports.exporting import Order as Order
     from lightune.exports.exporting import export as export
-    from lightune.exports.origin import study_of as study_of
     from lightune.exports.push import push_export as push_export
     from lightune.exports.records import FORMATS as FORMATS
     from lightune.exports.records import ExportRecord as ExportRecord
@@ -26,10 +25,9 @@ _HOMES = {
     "export": "exporting",
     "push_export": "push",
     "read_record": "records",
-    "study_of": "origin",
 }
 
-__all__ = ["FORMATS", "ExportRecord", "Order", "Quantised", "export", "push_export", "read_record", "study_of"]
+__all__ = ["FORMATS", "ExportRecord", "Order", "Quantised", "export", "push_export", "read_record"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightune.artifacts import ADAPTER, BASE, DELTA, MODEL, Manifest, load_artifact
+from lightune.artifacts import ADAPTER, BASE, DELTA, MODEL, Manifest, load_artifact, read_certificate
 from lightune.compute import Encoder, ModelScorer
 from lightune.data import load_rows
 from lightune.errors import ModelError
-from lightune.records import SEEDS_FOLDER, ArmResult, Certificate, Rows, StudyResult, from_json
+from lightune.inference import study_of
+from lightune.records import ArmResult, Certificate, Rows, StudyResult
 
 EXPORTABLE = (ADAPTER, DELTA, MODEL, BASE)
 SPREAD = 16
@@ -51,15 +51,6 @@ class Origin:
         return self.scorer.encoder
 
 
-def study_of(artifact: Path) -> Path | None:
-    """Return the study that the artefact in `artifact` belongs to; None for one that stands alone."""
-    arm = artifact.resolve()
-    if arm.parent.name == SEEDS_FOLDER:  # arms/<arm>/seeds/<k>
-        arm = arm.parent.parent
-    study = arm.parent.parent
-    return study if arm.parent.name == "arms" and (study / "config.yaml").is_file() else None
-
-
 def load_origin(folder: Path, result: StudyResult | None) -> Origin:
     """Load the artefact in `folder` and let it answer. result: its study's. Raises ModelError for what no export takes.
 
@@ -92,7 +83,7 @@ def load_origin(folder: Path, result: StudyResult | None) -> Origin:
         test=test,
         result=result,
         arm=arm,
-        certificate=_certificate(folder),
+        certificate=read_certificate(folder),
     )
 
 
@@ -112,13 +103,3 @@ def _test_rows(folder: Path) -> Rows | None:
     if study is None or not (study / "data" / "test.parquet").is_file():
         return None
     return load_rows(study / "data" / "test.parquet")
-
-
-def _certificate(folder: Path) -> Certificate | None:
-    path = folder / "certificate.json"
-    if not path.is_file():
-        return None
-    try:
-        return from_json(Certificate, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: it is damaged ({error}). Verify the artefact again.") from error

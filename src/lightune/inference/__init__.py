@@ -2,7 +2,7 @@
 
 from lightune.inference.classifier import Answer, TextClassifier, answer, load_classifier_folder
 from lightune.inference.files import predict_file
-from lightune.inference.finding import arms_of, baseline_of, find_artifact, load
+from lightune.inference.finding import arms_of, baseline_of, find_artifact, load, study_of
 from lightune.inference.label_next import label_next
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "load",
     "load_classifier_folder",
     "predict_file",
+    "study_of",
 ]

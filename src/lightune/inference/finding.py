@@ -49,9 +49,7 @@ def arms_of(study: Path) -> list[str]:
 
 def baseline_of(artifact: Path) -> Path:
     """Return the folder of the `pretrained` arm of the study that `artifact` belongs to. Raises ModelError."""
-    arm = artifact.resolve()
-    if arm.parent.name == SEEDS_FOLDER:  # arms/<arm>/seeds/<k>
-        arm = arm.parent.parent
+    arm = _of_first_seed(artifact)
     baseline = arm.parent / "pretrained"
     if arm.parent.name != "arms" or not is_artifact(baseline):
         raise ModelError(
@@ -59,6 +57,19 @@ def baseline_of(artifact: Path) -> Path:
             "the study again with --arms pretrained added."
         )
     return baseline
+
+
+def study_of(artifact: Path) -> Path | None:
+    """Return the study that the artefact in `artifact` belongs to; None for one that stands alone."""
+    arm = _of_first_seed(artifact)
+    study = arm.parent.parent
+    return study if arm.parent.name == "arms" and (study / "config.yaml").is_file() else None
+
+
+def _of_first_seed(artifact: Path) -> Path:
+    """The arm's own folder, of which that of another seed is a part: arms/<arm>/seeds/<k>."""
+    arm = artifact.resolve()
+    return arm.parent.parent if arm.parent.name == SEEDS_FOLDER else arm
 
 
 def _choose(folder: str | Path, arms: list[str], arm: str | None) -> str:

@@ -15,8 +15,9 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from torch import nn
 from transformers import PreTrainedModel
 
-from lightune.catalogue import EMBEDDING, LINEAR, NORMS, PROMPT, Method
+from lightune.catalogue import BLOCKS, EMBEDDING, LINEAR, NORMS, PROMPT, Method
 from lightune.errors import ConfigError, ModelError
+from lightune.methods.fitness import why_not_on
 from lightune.methods.layers import asked_layers, bias_names, has_conv1d, norm_layers, shape_of, shortened, sides
 from lightune.models import count_own_tokens, to_linear
 
@@ -30,6 +31,8 @@ OWN_OPTIONS = (
     "total_step",
 )
 TASKS = "task_ids"
+# Where peft draws from a generator of the method's own, which would be the same in each of a study's seeds.
+OWN_SEEDS = ("projection_prng_key", "projection_seed", "proj_seed", "random_loc_seed", "random_seed")
 
 
 def attach(
@@ -48,10 +51,15 @@ def attach(
     random; the global generator is left as it was. GPT-2's Conv1D becomes Linear in place where the method needs it.
     Raises ConfigError for options or targets that do not fit, ModelError where the method cannot be put on this model.
     """
+    why = why_not_on(model, tuple(head), method)
+    if why is not None:
+        raise ModelError(f"{method.title} cannot be put on this model: {why}.")
     converted = () if method.conv1d else to_linear(model)
     if method.peft is None:
+        if options:
+            raise ConfigError(f"--set {method.name}.{next(iter(options))}: {method.title} has no options.")
         return _biases(model, head)
-    config = peft_config(model, head, method, options, steps=steps, target_modules=target_modules)
+    config = peft_config(model, head, method, options, steps=steps, seed=seed, target_modules=target_modules)
     try:
         with torch.random.fork_rng(), quiet_peft():
             torch.manual_seed(seed)
@@ -74,6 +82,7 @@ def peft_config(
     options: Mapping[str, Any] | None = None,
     *,
     steps: int = 1,
+    seed: int = 0,
     target_modules: Sequence[str] | None = None,
 ) -> peft.PeftConfig:
     """Make peft's configuration of `method` for this model, as `attach` uses it. Raises ConfigError."""
@@ -86,10 +95,11 @@ def peft_config(
                 f"--set {method.name}.{name}: it is no option of {method.title}; there are "
                 f"{', '.join(option_names(method))}."
             )
-    values = {**method.resolved(shape_of(model, head, steps)), **asked}
+    values = {**dict.fromkeys(OWN_SEEDS, seed), **method.resolved(shape_of(model, head, steps)), **asked}
     values |= _targets(model, head, method, target_modules)
-    # peft looks for a name's end: P-tuning's own `mlp_head` would be taken for ModernBERT's head.
-    whole = [f".{name}" for name in head] if method.targets == PROMPT else list(head)
+    # peft looks for a name's end: P-tuning's own `mlp_head` and ShadowPEFT's `shadow_head` would be taken for
+    # ModernBERT's head.
+    whole = [f".{name}" for name in head] if method.targets in (PROMPT, BLOCKS) else list(head)
     values |= {"modules_to_save": whole, "fan_in_fan_out": has_conv1d(model)}
     values = {name: value for name, value in values.items() if name in known}
     try:
@@ -125,10 +135,7 @@ def _targets(
 ) -> dict[str, Any]:
     """Which modules the method changes, in peft's words. Raises ModelError where the model has none."""
     if method.targets == NORMS:
-        norms = norm_layers(model, head)
-        if not norms:
-            raise ModelError(f"{method.title} cannot be put on this model: it has no normalisation layers.")
-        return {"target_modules": norms}
+        return {"target_modules": norm_layers(model, head)}
     if method.targets == EMBEDDING:
         embedding = model.get_input_embeddings()
         return {"target_modules": [name for name, module in model.named_modules() if module is embedding]}
@@ -194,11 +201,8 @@ def train_head(model: nn.Module, head: Sequence[str]) -> list[str]:
 
 
 def _biases(model: PreTrainedModel, head: Sequence[str]) -> nn.Module:
-    names = bias_names(model, head)
-    if not names:
-        raise ModelError("this model's layers have no biases")
     model.requires_grad_(False)
-    for name in names:
+    for name in bias_names(model, head):
         model.get_parameter(name).requires_grad_(True)
     train_head(model, head)
     return model

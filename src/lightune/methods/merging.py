@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import peft
+from peft.tuners.beft.layer import BeftLayer
 from peft.utils import ModulesToSaveWrapper
 from torch import nn
 from transformers import PreTrainedModel
@@ -28,16 +29,17 @@ def merge(model: nn.Module) -> PreTrainedModel:
     why = why_not_merged(model)
     if why is not None:
         raise ModelError(f"The adapter cannot be merged: {why}.")
+    _unwrap_head(model)
     with quiet_peft():
         merged: PreTrainedModel = model.merge_and_unload(safe_merge=False)
-    _unwrap_head(merged)
     to_conv1d(merged, getattr(model, "converted_layers", ()))
     merged.eval()
     return merged
 
 
 def _unwrap_head(model: nn.Module) -> None:
-    """Put trained modules in the place of what peft has left around them: some tuners merge and leave the head's."""
+    """Put trained modules in the place of what peft has around them: some tuners would leave the head's there, and
+    others trip over a head of several layers."""
     for name, module in list(model.named_modules()):
         if isinstance(module, ModulesToSaveWrapper):
             parent, _, own = name.rpartition(".")
@@ -52,8 +54,14 @@ def why_not_merged(model: nn.Module) -> str | None:
         return NO_WEIGHTS
     if is_quantised(model):
         return METHODS["qlora"].cannot[MERGE]
+    if model.peft_type is peft.PeftType.BEFT and _adds_biases(model):
+        return "it gives biases to layers that have none, and this architecture's weights have no place for them"
     method = method_of(model.active_peft_config)
     return None if method is None else method.cannot.get(MERGE)
+
+
+def _adds_biases(model: nn.Module) -> bool:
+    return any(isinstance(module, BeftLayer) and module.get_base_layer().bias is None for module in model.modules())
 
 
 def model_pools_virtual(model: nn.Module) -> bool:

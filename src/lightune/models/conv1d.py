@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ def to_linear(model: nn.Module) -> tuple[str, ...]:
     """
     found = [(name, module) for name, module in model.named_modules() if isinstance(module, Conv1D)]
     for name, layer in found:
-        linear = nn.Linear(layer.nx, layer.nf, device=layer.weight.device, dtype=layer.weight.dtype)
+        linear = _undrawn(nn.Linear(layer.nx, layer.nf, device="meta", dtype=layer.weight.dtype), layer)
         with torch.no_grad():
             linear.weight.copy_(layer.weight.T)
             linear.bias.copy_(layer.bias)
@@ -29,11 +30,18 @@ def to_conv1d(model: nn.Module, names: Collection[str]) -> None:
     for name in names:
         layer = model.get_submodule(name)
         assert isinstance(layer, nn.Linear)
-        conv = Conv1D(layer.out_features, layer.in_features).to(layer.weight.device, layer.weight.dtype)
+        with torch.device("meta"):
+            conv = Conv1D(layer.out_features, layer.in_features)
+        conv = _undrawn(conv.to(layer.weight.dtype), layer)
         with torch.no_grad():
             conv.weight.copy_(layer.weight.T)
             conv.bias.copy_(layer.bias)
         _put(model, name, conv)
+
+
+def _undrawn(made: nn.Module, like: nn.Linear | Conv1D) -> Any:
+    """A layer made without numbers, on the device of `like`: drawing them would move the global generator on."""
+    return made.to_empty(device=like.weight.device)
 
 
 def _put(model: nn.Module, name: str, layer: nn.Module) -> None:
