@@ -161,7 +161,8 @@ def _forked(line: str, told: int) -> bool:
 
 def _answer(job: dict[str, Any]) -> None:
     warnings.simplefilter("ignore")
-    sys.path[:] = job["path"]  # what the caller can import, as a package beside its script
+    # What the caller can import, as a package beside its script.
+    sys.path[:] = [*job["path"], *(path for path in sys.path if path not in job["path"])]
     try:
         module, _, name = job["task"].partition(":")
         found = {"value": getattr(importlib.import_module(module), name)(**job["arguments"])}

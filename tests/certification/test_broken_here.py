@@ -50,7 +50,8 @@ def test_nothing_broken_nothing_fails(trained: Callable[[str, str], Made], arm: 
         assert check.compared
         assert (check.reason is None) == (check.outcome == PASS)
         if check.name in MEASURED and check.outcome == PASS:
-            assert check.tolerance == 1e-5
+            assert check.tolerance is not None
+            assert 1e-5 <= check.tolerance < 1e-4  # in proportion to the largest logit
             assert check.difference is not None
             assert 0 <= check.difference <= 1e-5
 

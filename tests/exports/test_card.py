@@ -149,8 +149,8 @@ def test_the_certificate_of_the_original_is_told(lone, tmp_path):
     failed = replace(certificate, checks=(replace(checks[0], outcome=FAIL),))
     assert "FAILED" in certificate_text(failed)
     (folder / "certificate.json").write_text("{")
-    with pytest.raises(lightune.errors.InputError, match=r"certificate\.json"):
-        export(Order(folder, "merged", tmp_path / "other"))
+    export(Order(folder, "merged", tmp_path / "other"))
+    assert "Certificate of the original: passed" not in (tmp_path / "other" / "README.md").read_text()
 
 
 def test_export_json_names_every_file(exported):

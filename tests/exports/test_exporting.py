@@ -7,10 +7,11 @@ import pytest
 
 from lightune.artifacts import MAJORITY, Manifest, save_majority_artifact
 from lightune.errors import ConfigError, ModelError
-from lightune.exports import Order, export, exporting, study_of
+from lightune.exports import Order, export, exporting
 from lightune.exports.checking import check
 from lightune.exports.naming import base_name, hub_id
 from lightune.exports.origin import checked_texts
+from lightune.inference import study_of
 from lightune.records import FAIL, PASS
 from tests.fixtures.bases import load
 from tests.fixtures.models import save_classifier

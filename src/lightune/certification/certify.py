@@ -37,9 +37,9 @@ def certify(
     """Check the artefact in `folder` and return its certificate, without writing it.
 
     reference: logits [texts, labels] of the model in memory. observed: what was seen while it was trained.
-    stock_route: as its arm gave it. told: hears how many of how many parts are done. graph: whether to export it to ONNX
-    and check that too. Raises ModelError where the artefact cannot be loaded at all, RunError where a process that it
-    was loaded in broke down.
+    stock_route: as its arm gave it. told: hears how many of how many parts are done. graph: whether to export it to
+    ONNX and check that too. Raises ModelError where the artefact cannot be loaded at all, RunError where a process that
+    it was loaded in broke down.
     """
     with quiet_transformers(), scratch_folder() as scratch:
         artifact = load_artifact(folder)
