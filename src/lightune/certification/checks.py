@@ -94,9 +94,7 @@ def end_of_text(subject: Subject) -> Check:
     """A text that ends in the words of a special token keeps them, and a row of tokens that ends in that very token is
     answered by it: neither is taken for padding, alone or in a batch."""
     name = "end-of-text token"
-    compared = (
-        "texts that end in a special token's words, and rows that end in the token: alone, in a batch, without it"
-    )
+    compared = "texts that end in a special token's words; rows that end in it: alone, in a batch, and without it"
     scorer = subject.scorer
     if scorer is None:
         return inapplicable(name, compared, NO_MODEL)
