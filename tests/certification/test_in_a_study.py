@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
+import lightune.study
 from lightune import fresh
 from lightune.arms import adapter as adapter_arm
 from lightune.certification import CERTIFICATE
@@ -66,7 +67,7 @@ def test_an_arm_that_does_not_pass_fails_and_leaves_its_certificate(config: Any,
 def test_the_command_leaves_with_one(
     config: Any, tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightune.study.study.in_worker", in_process)
+    monkeypatch.setattr(lightune.study, "run_study", functools.partial(run_study, executor=in_process))
     words = (
         *("study", "--model", config.model.source, "--data", config.data.source, "--arms", "lora,pretrained"),
         *("--max-steps", 3, "--evaluations", 1, "--behaviour", "none", "--quiet", "--out", tmp_path / "out"),
@@ -109,4 +110,3 @@ def test_an_interruption_while_it_is_certified_leaves_no_artefact(
     with pytest.raises(KeyboardInterrupt):
         run_study(config, tmp_path / "out", executor=in_process)
     assert snapshot(tmp_path / "out" / "arms") == {}
-    assert torch.is_grad_enabled()

@@ -94,9 +94,7 @@ def end_of_text(subject: Subject) -> Check:
     """A text that ends in the words of a special token keeps them, and a row of tokens that ends in that very token is
     answered by it: neither is taken for padding, alone or in a batch."""
     name = "end-of-text token"
-    compared = (
-        "texts that end in a special token's words, and rows that end in the token: alone, in a batch, without it"
-    )
+    compared = "texts that end in a special token's words; rows that end in it: alone, in a batch, and without it"
     scorer = subject.scorer
     if scorer is None:
         return inapplicable(name, compared, NO_MODEL)
@@ -109,8 +107,9 @@ def end_of_text(subject: Subject) -> Check:
     rows = _rows(scorer.encoder, texts, [])
     ended = _rows(scorer.encoder, texts, [int(tokenizer.convert_tokens_to_ids(word))])
     alone = np.concatenate([padded_logits(scorer.model, _encoded([row]), pad_id, RIGHT) for row in ended])
-    if float(np.abs(alone - padded_logits(scorer.model, _encoded(rows), pad_id, RIGHT)).max()) <= subject.tolerance:
-        # To the stock pooling by id, it is padding and the token before it is the last.
+    without = padded_logits(scorer.model, _encoded(rows), pad_id, RIGHT)
+    # Where nothing follows it, it is the last token, which is pooled; to the stock pooling by id it is padding.
+    if not scorer.encoder.suffix and float(np.abs(alone - without).max()) <= subject.tolerance:
         return Check(name, compared, FAIL, reason=f"{word!r} at the end of a row of tokens changes no answer")
     return subject.compare(name, compared, alone, padded_logits(scorer.model, _encoded(ended), pad_id, RIGHT))
 

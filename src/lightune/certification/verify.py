@@ -90,8 +90,11 @@ def _continued(now: Certificate, before: Certificate | None) -> Certificate:
     then, today = before.artifact, now.artifact
     changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     compared = f"SHA-256 of its {len(then)} files, when certified first and now"
-    reason = f"changed: {', '.join(changed)}" if changed else None
-    line = Check(CHANGED, compared, FAIL if changed else PASS, reason=reason)
+    line = (
+        Check(CHANGED, compared, FAIL, reason=f"changed: {', '.join(changed)}")
+        if changed
+        else Check(CHANGED, compared, PASS)
+    )
     lines = [
         seen[check.name] if check.name in seen and not changed and check.outcome == NOT_APPLICABLE else check
         for check in now.checks
