@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lightune.artifacts import ADAPTER, BASE, MODEL
+from lightune.artifacts import ADAPTER, BASE, MODEL, find_base
 from lightune.certification.checks import NO_MODEL
 from lightune.certification.subject import Heard, Subject, broken, inapplicable
 from lightune.compute import ModelScorer
@@ -37,7 +37,7 @@ def wanted(subject: Subject, plain: ModelScorer | None) -> Wanted:
         assert scorer is not None
         jobs[STOCK] = {
             "folder": str(subject.folder),
-            "base": manifest.base.location,
+            "base": find_base(subject.folder, manifest).location,
             "labels": len(manifest.label_names),
             "pad_id": int(scorer.encoder.tokenizer.pad_token_id),
             "tokens": _tokens(subject),
