@@ -170,7 +170,7 @@ def test_saved_is_seen_where_nothing_in_memory_is_left(lora: Made, monkeypatch: 
     """Without logits of then, the new process is set beside this one, which here loads it wrong."""
     check = line(lora.certify(reference=None), SAVED)
     assert check.compared == "loaded in a new process and loaded here"
-    load = artifact_loading._with_adapter
+    load = artifact_loading.with_adapter
 
     def wrong(*rest: Any) -> Any:
         model = load(*rest)
@@ -178,5 +178,5 @@ def test_saved_is_seen_where_nothing_in_memory_is_left(lora: Made, monkeypatch: 
             next(value for name, value in model.named_parameters() if "lora_B" in name).add_(0.1)
         return model
 
-    monkeypatch.setattr(artifact_loading, "_with_adapter", wrong)
+    monkeypatch.setattr(artifact_loading, "with_adapter", wrong)
     assert SAVED in failed(lora.certify(reference=None))

@@ -1,7 +1,9 @@
 """What lies on disk and can be loaded again."""
 
+from lightune.artifacts.artifact import Artifact
+from lightune.artifacts.bases import find_base
 from lightune.artifacts.certificate import CERTIFICATE, CERTIFICATE_FORMAT, read_certificate
-from lightune.artifacts.loading import Artifact, find_base, is_artifact, load_artifact
+from lightune.artifacts.loading import is_artifact, load_artifact
 from lightune.artifacts.manifest import (
     ADAPTER,
     BASE,
