@@ -147,5 +147,5 @@ def test_an_arm_trains_with_the_rate_that_its_trials_chose(bases: dict[str, Path
 
 def test_where_every_rate_diverges_the_run_says_which_were_tried(bases: dict[str, Path], tmp_path: Path) -> None:
     context = arm_context(bases["gpt2"], tmp_path, learning_rate=1e20, schedule="constant", warmup=0.0, max_steps=30)
-    with pytest.raises(RunError, match=r"^The training diverged at each learning rate tried \(.*1e\+20.*\)\. Give a sm"):
+    with pytest.raises(RunError, match=r"^The training diverged at each learning rate tried \(.*1e\+20.*\)\. "):
         make_arm(context).fit(TRAIN, HELD_OUT)

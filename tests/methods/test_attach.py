@@ -13,19 +13,7 @@ from tests.fixtures.bases import answers, largest_difference, load
 from tests.methods.taught import BATCH, USABLE, attached, teach
 
 # Some of those that begin with something drawn; an adapter of zeros, like IA3's, is the same with every seed.
-DRAWS = [
-    "lora",
-    "dora",
-    "vera",
-    "pvera",
-    "randlora",
-    "fourierft",
-    "tinylora",
-    "unilora",
-    "adalora",
-    "prompt-tuning",
-    "shadow",
-]
+DRAWS = ("lora", "dora", "vera", "pvera", "randlora", "fourierft", "tinylora", "unilora", "adalora", "shadow")
 # torch's own, the first time that a sparse matrix is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly disabled")
 

@@ -1,4 +1,4 @@
-"""Checkpoints of every kind of method: all that is trained is in them, the best comes back, and a cut leaves no trace."""
+"""Checkpoints of every kind of method: they hold all that is trained, the best comes back, a cut leaves no trace."""
 
 from __future__ import annotations
 
