@@ -40,8 +40,7 @@ FAMILIES = {
     "t5": "T5",
 }
 LABELS = ("bad", "good")
-# One rate for all: at this width some methods' own would make changes so large that merging them rounds visibly.
-STEPS, RATE, SPREAD = 3, 1e-3, 0.1
+STEPS, SPREAD = 3, 0.1
 # Beside a method's own training, which the count of no other method depends on.
 PLANNED_STEPS = 100
 
@@ -142,7 +141,7 @@ _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _certified(kind: str, method: Method, folder: Path) -> Found:
-    training = TrainingConfig(max_steps=STEPS, evaluations=1, learning_rate=RATE)
+    training = TrainingConfig(max_steps=STEPS, evaluations=1)
     config = StudyConfig(ModelConfig(str(_base(kind))), DataConfig("none"), (method.name,), training)
     context = ArmContext(method.name, config, LABELS, None, "", 0, 40, folder, folder / "cache", silent)
     fitted = make_arm(context).fit(as_rows(make_reviews(40)), as_rows(make_reviews(24, 1)))
