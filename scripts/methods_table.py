@@ -11,11 +11,12 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # for the tests' tiny models
 
-from methods_found import FAMILIES, Findings, Found, look_at_all, read, write
+from scripts.methods_found import FAMILIES, Findings, Found, look_at_all, read, write  # noqa: E402
 
-from lightune.catalogue import MERGE, METHODS, MIX, Method
+from lightune.catalogue import MERGE, METHODS, MIX, Method  # noqa: E402
 
 YES = "✓"
 INTRODUCTION = """# Methods and model families
@@ -25,11 +26,12 @@ INTRODUCTION = """# Methods and model families
 Which method works on which architecture is tried, not listed. A method **works** on a family when, on a tiny model of
 it, three training steps change the method's own parameters and leave the frozen base as it is to the bit, a text gets
 the same answer alone and in a batch, and what is saved answers the same in a fresh process within 1e-5. What works is
-then trained as an arm, saved and certified: each line of its certificate passes or does not apply (`lightune verify`
-shows the lines). Most of peft's methods know torch's Linear layers but not GPT-2's Conv1D; there lightune turns Conv1D
-into Linear with the transposed weight, which gives identical logits, and back again when the adapter is merged.
+then trained as an arm for three steps, saved and certified: each of the eleven lines of its certificate passes or does
+not apply (`lightune verify` shows them). Most of peft's methods know torch's Linear layers but not GPT-2's Conv1D;
+there lightune turns Conv1D into Linear with the transposed weight, which gives identical logits, and back again when
+the adapter is merged.
 
-This page is written by a command, which takes about a quarter of an hour on one core and reads no weights:
+This page is written by a command, which takes about twenty minutes on one core and reads no weights:
 
 <!-- test: skip: tries every method on ten families -->
 ```bash
@@ -39,12 +41,20 @@ python scripts/methods_table.py --write docs/methods.md
 For a model of your own: `lightune methods --model NAME` tries all methods on its architecture in a minute.
 """
 
+LEGEND = """Parameters: what is trained on GPT-2 small (12 blocks, 768 wide, two labels) with lightune's defaults, the
+head's 1,536 among them. They are counted on models of that width with one block and with two, each further block being
+like the second.
+
+Stock route: how transformers and peft alone come to the same answers. `adapter`: peft loads it on the base as it is.
+`merged`: as a plain classifier, the adapter written into its weights. `none`: not at all; lightune loads it.
+"""
+
 
 def page(findings: Findings) -> str:
     """The whole page."""
     made = " and ".join(f"{name} {version}" for name, version in findings.versions.items())
     parts = [INTRODUCTION, f"Found with {made}.\n", overview(findings), counts(findings), reasons(findings)]
-    parts += ["## Each method\n", _legend(), *(section(findings, method) for method in METHODS.values())]
+    parts += ["## Each method\n", LEGEND, *(section(findings, method) for method in METHODS.values())]
     return "\n".join(parts)
 
 
@@ -87,7 +97,7 @@ def counts(findings: Findings) -> str:
 
 def reasons(findings: Findings) -> str:
     """Why what does not work does not."""
-    lines = [f"{at}. {reason[0].upper()}{reason[1:]}." for at, reason in enumerate(_reasons(findings), 1)]
+    lines = [f"{at}. {reason}." for at, reason in enumerate(_reasons(findings), 1)]
     return "\n".join(["### Reasons\n", *lines]) + "\n"
 
 
@@ -128,15 +138,6 @@ def failures(findings: Findings, name: str) -> dict[str, str]:
 
 
 _ACTS = {MERGE: "be merged into the weights", MIX: "be mixed with others of its kind"}
-
-
-def _legend() -> str:
-    return (
-        "Parameters: what is trained on GPT-2 small (12 blocks, 768 wide, two labels), with lightune's defaults and the "
-        "head's\n1,536 among them, counted on models of that width with one block and with two; each further block is "
-        "like the second.\nStock route: how transformers and peft alone come to the same answers. `adapter`: peft loads "
-        "it on the base as it is.\n`merged`: as a plain classifier, the adapter written into its weights.\n"
-    )
 
 
 def _in_peft(method: Method) -> str:

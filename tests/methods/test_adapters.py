@@ -234,7 +234,9 @@ def test_an_adapter_of_another_base_is_refused(bases: dict[str, Path], tmp_path:
 
 def test_an_adapter_of_other_labels_is_refused(bases: dict[str, Path], tmp_path: Path) -> None:
     trained_adapter(tmp_path, bases["gpt2"])
-    with pytest.raises(ModelError, match="other shapes"):
+    with pytest.raises(
+        ModelError, match=r"has the shape \(2, 32\), and this base model with these labels takes \(3, 32\)"
+    ):
         load_adapter(load(bases["gpt2"], ("a", "b", "c")).model, tmp_path)
 
 

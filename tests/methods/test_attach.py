@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lightune.catalogue import MERGE, METHODS
+from lightune.catalogue.other_updates import fourier
 from lightune.errors import ConfigError, ModelError
 from lightune.methods import attach, merge, option_names, peft_config, trainable_parameters, why_not_merged
 from lightune.training import observe, tensor_digests
@@ -13,19 +14,7 @@ from tests.fixtures.bases import answers, largest_difference, load
 from tests.methods.taught import BATCH, USABLE, attached, teach
 
 # Some of those that begin with something drawn; an adapter of zeros, like IA3's, is the same with every seed.
-DRAWS = [
-    "lora",
-    "dora",
-    "vera",
-    "pvera",
-    "randlora",
-    "fourierft",
-    "tinylora",
-    "unilora",
-    "adalora",
-    "prompt-tuning",
-    "shadow",
-]
+DRAWS = ("lora", "dora", "vera", "pvera", "randlora", "fourierft", "tinylora", "unilora", "adalora", "shadow")
 # torch's own, the first time that a sparse matrix is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly disabled")
 
@@ -141,6 +130,18 @@ def test_the_seed_is_also_that_of_a_methods_own_generator(bases: dict[str, Path]
     assert getattr(config, option) == 5
     given = peft_config(base.model, base.head.modules, METHODS[name], {option: 7}, seed=5)
     assert getattr(given, option) == 7
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bart"])
+def test_fouriers_random_beginning_is_small_beside_the_weights(bases: dict[str, Path], kind: str) -> None:
+    _, model = attached(bases[kind], "fourierft")
+    layers = [module for module in model.modules() if hasattr(module, "fourierft_spectrum")]
+    assert layers
+    for layer in layers:
+        change = layer.get_delta_weight("default").detach()
+        assert 0 < change.std() < 0.1 * layer.get_base_layer().weight.std()
+    assert fourier(768) == {"n_frequency": 1000, "scaling": 150.0}
+    assert fourier(1024)["scaling"] == 150.0
 
 
 def test_options_override_the_catalogues(bases: dict[str, Path]) -> None:

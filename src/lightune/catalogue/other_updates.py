@@ -5,6 +5,16 @@ from __future__ import annotations
 from lightune.catalogue.entry import BIASES, BLOCKS, MERGE, NORMS, Method
 from lightune.catalogue.low_rank import MIXED
 
+
+def fourier(side: int) -> dict[str, float]:
+    """FourierFT's options where the shortest side of a layer is `side`: those of its paper from 768 on.
+
+    It begins with random entries, whose sum grows as a layer narrows: on a narrow one it would drown the weights.
+    """
+    count = min(1000, side**2 // 8)
+    return {"n_frequency": count, "scaling": min(150.0, 150.0 * (side / 768) ** 2 * (1000 / count) ** 0.5)}
+
+
 OTHER_UPDATES = (
     Method(
         "ia3", "IA3", "keys, values and feed-forward states scaled by trained vectors", "arXiv:2205.05638", "IA3",
@@ -54,8 +64,7 @@ OTHER_UPDATES = (
     ),
     Method(
         "fourierft", "FourierFT", "an update given by a few entries of its Fourier transform", "arXiv:2405.03003",
-        "FOURIERFT", fitted=lambda shape: {"n_frequency": min(1000, shape.least**2 // 8)}, rate=30.0, conv1d=True,
-        cannot=MIXED,
+        "FOURIERFT", fitted=lambda shape: fourier(shape.least), rate=30.0, conv1d=True, cannot=MIXED,
     ),
     Method(
         "waveft", "WaveFT", "an update given by a few entries of its wavelet transform", "arXiv:2505.12532", "WAVEFT",

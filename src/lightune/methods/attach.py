@@ -31,6 +31,18 @@ OWN_OPTIONS = (
     "total_step",
 )
 TASKS = "task_ids"
+# Each tuner says in its own way that a model or an option is not for it.
+TUNERS_RAISE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    ImportError,
+    OSError,
+)
 # Where peft draws from a generator of the method's own, which would be the same in each of a study's seeds.
 OWN_SEEDS = ("projection_prng_key", "projection_seed", "proj_seed", "random_loc_seed", "random_seed")
 
@@ -64,8 +76,7 @@ def attach(
         with torch.random.fork_rng(), quiet_peft():
             torch.manual_seed(seed)
             adapted = peft.get_peft_model(model, config)
-    except (ValueError, TypeError, NotImplementedError, AttributeError, RuntimeError, IndexError, KeyError) as error:
-        # Each tuner says in its own way that a model is not for it.
+    except TUNERS_RAISE as error:
         raise ModelError(f"{method.title} cannot be put on this model: {_sentence(error)}") from error
     adapted.converted_layers = converted  # type: ignore[assignment]
     make_task_free(adapted)
@@ -105,7 +116,7 @@ def peft_config(
     try:
         with quiet_peft():
             return kind(task_type=peft.TaskType.SEQ_CLS, **values)
-    except (ValueError, TypeError) as error:
+    except TUNERS_RAISE as error:
         raise ConfigError(f"--set {method.name}: {_sentence(error)}") from error
 
 
