@@ -24,6 +24,9 @@ from tests.fixtures.models import language_model, save_language_model, tiny_conf
 from tests.fixtures.reviews import as_rows, make_reviews
 from tests.study.shared import unchanged
 
+# Each makes and checks whole artefacts.
+pytestmark = pytest.mark.full
+
 __all__ = ["command"]
 
 # Low-rank, scaled, with frozen random factors, a prefix, one whose head lies in a file of its own, and no peft at all.

@@ -17,6 +17,9 @@ from lightune.certification import formats
 from lightune.records import NOT_APPLICABLE, PASS
 from tests.certification.trained import Made, failed, line
 
+# Each makes and checks whole artefacts.
+pytestmark = pytest.mark.full
+
 LABELS, EXPORTED, SAVED = "same labels in every format", "exported = in memory", "saved = in memory"
 
 

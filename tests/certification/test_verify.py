@@ -21,6 +21,9 @@ from tests.certification.test_broken_on_disk import edit_tensors, flip_a_number
 from tests.certification.trained import failed, line
 from tests.study.shared import Finished, unchanged, write_reviews
 
+# Each makes and checks whole artefacts.
+pytestmark = pytest.mark.full
+
 Command = Callable[..., Any]
 
 

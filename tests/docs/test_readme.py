@@ -20,8 +20,8 @@ DOCUMENTS = (
     "docs/how-numbers-are-computed.md",
     "docs/own-arm.md",
 )
-# Options of other programs that the documents name.
-FOREIGN_OPTIONS = {"--version", "--runner", "--model-id"}
+# Of other programs that the documents name, and of the repository's own scripts.
+FOREIGN_OPTIONS = {"--version", "--runner", "--model-id", "--write", "--families", "--from-findings"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

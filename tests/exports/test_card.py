@@ -21,6 +21,9 @@ from lightune.report import load_result
 from tests.docs.blocks import ROOT
 from tests.exports.test_merged import WILD
 
+# Each makes and checks whole artefacts.
+pytestmark = pytest.mark.full
+
 FORMATS = ("adapter", "pair", "merged", "onnx")
 
 

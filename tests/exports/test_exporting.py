@@ -17,6 +17,9 @@ from tests.fixtures.bases import load
 from tests.fixtures.models import save_classifier
 from tests.study.shared import snapshot, unchanged
 
+# Each makes and checks whole artefacts.
+pytestmark = pytest.mark.full
+
 
 @pytest.mark.parametrize("step", ["write_merged", "check_merged", "render_card", "write_record"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

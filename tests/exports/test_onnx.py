@@ -21,6 +21,9 @@ from lightune.models.traced import align
 from tests.artifacts.helpers import save_adapted
 from tests.fixtures.bases import answers, load, padded, token_rows
 
+# Each makes and checks whole artefacts.
+pytestmark = pytest.mark.full
+
 TEXTS = ["", "bad", "the plot is dull", "a joy from the first scene", "good " * 100, "a joy <|endoftext|>"]
 
 
