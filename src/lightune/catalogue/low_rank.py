@@ -56,7 +56,7 @@ LOW_RANK = (
     ),
     Method(
         "vera", "VeRA", "random frozen low-rank factors shared by all layers, scaled by trained vectors",
-        "arXiv:2310.11454", "VERA", fitted=lambda shape: {"r": min(256, shape.least)}, rate=10.0, conv1d=True,
+        "arXiv:2310.11454", "VERA", fitted=lambda shape: {"r": min(256, shape.least)}, rate=3.0, conv1d=True,
         cannot=MIXED,
     ),
     Method(

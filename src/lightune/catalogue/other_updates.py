@@ -18,7 +18,7 @@ def fourier(side: int) -> dict[str, float]:
 OTHER_UPDATES = (
     Method(
         "ia3", "IA3", "keys, values and feed-forward states scaled by trained vectors", "arXiv:2205.05638", "IA3",
-        rate=10.0, conv1d=True,
+        rate=3.0, conv1d=True,
     ),
     Method(
         "loha", "LoHa", "the element-wise product of two low-rank updates", "arXiv:2108.06098", "LOHA", rate=1.0,
@@ -91,7 +91,7 @@ OTHER_UPDATES = (
     ),
     Method(
         "ln-tuning", "LN tuning", "the layer norms' own weights", "arXiv:2312.11420", "LN_TUNING", targets=NORMS,
-        rate=10.0, conv1d=True, needs="normalisation layers", cannot=MIXED,
+        rate=3.0, conv1d=True, needs="normalisation layers", cannot=MIXED,
     ),
     Method(
         "bitfit", "BitFit", "the model's own biases", "arXiv:2106.10199", None, targets=BIASES, rate=3.0, conv1d=True,

@@ -14,7 +14,7 @@ PAST = "a classifier whose every attention takes past keys and values"
 PROMPTS = (
     Method(
         "prompt-tuning", "Prompt tuning", "trained virtual tokens before the text", "arXiv:2104.08691",
-        "PROMPT_TUNING", targets=PROMPT, options={"num_virtual_tokens": 20}, rate=10.0, conv1d=True,
+        "PROMPT_TUNING", targets=PROMPT, options={"num_virtual_tokens": 20}, rate=3.0, conv1d=True,
         needs=EMBEDDINGS, cannot=BESIDE,
     ),
     Method(
@@ -31,7 +31,7 @@ PROMPTS = (
     ),
     Method(
         "prefix-tuning", "Prefix tuning", "trained keys and values before the text's own, in every layer",
-        "arXiv:2101.00190", "PREFIX_TUNING", targets=PROMPT, options={"num_virtual_tokens": 20}, rate=10.0,
+        "arXiv:2101.00190", "PREFIX_TUNING", targets=PROMPT, options={"num_virtual_tokens": 20}, rate=3.0,
         conv1d=True, needs=PAST, cannot=BESIDE,
     ),
     Method(
