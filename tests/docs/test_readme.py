@@ -17,10 +17,12 @@ DOCUMENTS = (
     "docs/architecture.md",
     "docs/behaviour.md",
     "docs/how-numbers-are-computed.md",
+    "docs/methods.md",
     "docs/own-arm.md",
 )
 # Options of other programs that the documents name.
-FOREIGN_OPTIONS = {"--version"}
+# Of other programs, and of scripts/methods_table.py.
+FOREIGN_OPTIONS = {"--version", "--write", "--families", "--from-findings"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
