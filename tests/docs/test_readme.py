@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/behaviour.md",
     "docs/exports.md",
     "docs/how-numbers-are-computed.md",
+    "docs/methods.md",
     "docs/own-arm.md",
 )
 # Of other programs that the documents name, and of the repository's own scripts.
