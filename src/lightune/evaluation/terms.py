@@ -51,7 +51,7 @@ def unequal_terms(result: StudyResult) -> tuple[UnequalTerm, ...]:
     facts = {arm.name: arm.training.recipe for arm in result.arms if arm.training is not None}
     found = [
         _unequal("how the learning rate was found", {each.arm: each.rate_from for each in terms}),
-        _unequal("learning rates tried", {each.arm: len(each.trials) for each in terms if each.trials}),
+        _unequal_trials({each.arm: len(each.trials) for each in terms if each.trials}),
         _unequal("training rows", {each.arm: each.rows for each in terms}),
         _unequal("planned steps", {each.arm: each.planned_steps for each in terms}),
         _unequal("seeds", {each.arm: each.seeds for each in terms}),
@@ -61,6 +61,13 @@ def unequal_terms(result: StudyResult) -> tuple[UnequalTerm, ...]:
         if None not in values.values():
             found.append(_unequal(name.replace("_", " "), values))
     return tuple(each for each in found if each is not None)
+
+
+def _unequal_trials(tried: Mapping[str, int]) -> UnequalTerm | None:
+    """The numbers of rates tried, where they differ by more than the one that every search may add at its end."""
+    if not tried or max(tried.values()) - min(tried.values()) <= 1:
+        return None
+    return _unequal("learning rates tried", tried)
 
 
 def _terms(arm: ArmResult, facts: TrainingFacts, given: float | None) -> Terms:
