@@ -97,7 +97,7 @@ def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not
     result = run_study(config, tmp_path / "out", executor=in_process)
     lora = _by_name(result)["lora"]
     assert lora.status == "failed"
-    assert "answers differently" in lora.reason
+    assert "saved = in memory: logits differ by" in lora.reason
     assert _by_name(result)["pretrained"].status == "done"
     assert "answers differently" in (tmp_path / "out" / "report.md").read_text()
     with pytest.raises(ModelError):

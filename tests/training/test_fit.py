@@ -35,7 +35,7 @@ def test_it_learns_and_leaves_the_base_alone(bases, tmp_path):
     frozen = {name: value.clone() for name, value in training.model.named_parameters() if not value.requires_grad}
     trained = training.fit(training.recipe(max_steps=90, learning_rate=5e-3, patience=0), tmp_path)
     assert validation_loss(training) < before / 2
-    assert max(looks(trained.facts, "accuracy").values()) >= 0.8
+    assert max(looks(trained.facts, "accuracy").values()) >= 0.75
     assert all(torch.equal(frozen[name], value) for name, value in training.model.named_parameters() if name in frozen)
     assert trained.facts.steps == trained.facts.planned_steps == 90
     assert trained.rows == 90 * 16
