@@ -99,7 +99,7 @@ def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not
     assert lora.status == "failed"
     assert "saved = in memory: logits differ by" in lora.reason
     assert _by_name(result)["pretrained"].status == "done"
-    assert "answers differently" in (tmp_path / "out" / "report.md").read_text()
+    assert "does not pass its certificate" in (tmp_path / "out" / "report.md").read_text()
     with pytest.raises(ModelError):
         lightune.load(tmp_path / "out" / "arms" / "lora")
 
