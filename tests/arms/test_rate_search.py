@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from lightune.arms import make_arm
-from lightune.arms.adapter import rate_trials
 from lightune.arms.base import ArmContext
-from lightune.arms.rate_search import best_rate, search, trial_steps
+from lightune.arms.rate_search import best_rate, rate_trials, search, trial_steps
 from lightune.config import MethodsConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.errors import RunError
 from lightune.progress import silent

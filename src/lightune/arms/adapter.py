@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from dataclasses import replace
@@ -13,7 +14,7 @@ from torch import nn
 
 from lightune.arms.base import ArmContext, FitFacts
 from lightune.arms.fitted_model import FittedModel, load_base
-from lightune.arms.rate_search import AUTOMATIC, VALIDATION_ROWS, best_rate, search, trial_steps
+from lightune.arms.rate_search import VALIDATION_ROWS, best_rate, rate_trials, search, trial_steps
 from lightune.arms.trained_model import Lesson, prepare, teach, train_model
 from lightune.artifacts import ADAPTER, DELTA, HEAD_FILE, save_adapter_artifact, save_delta_artifact
 from lightune.catalogue import METHODS, PROMPT, Method
@@ -60,7 +61,13 @@ class AdapterArm:
         rates = [(width, rate * self.method.rate) for width, rate in LORA_RATES]
         lesson = prepare(context, base, encoder, rates, train, validation)
         prepared = time.perf_counter() - start
-        trials = self._search(lesson)
+        if rate_trials(context.config):
+            del base  # each trial has one of its own, and two at once would be counted as the method's memory
+            trials = self._search(lesson)
+            gc.collect()
+            base, _ = load_base(context)
+        else:
+            trials = ()
         chosen = best_rate(trials)
         if trials and chosen is None:
             raise RunError(
@@ -129,8 +136,8 @@ class AdapterArm:
 
     def _try(self, lesson: Lesson, folder: Path) -> RateTrial:
         """Train on a fresh base for a few steps."""
-        start = time.perf_counter()
         base, _ = load_base(self.context)
+        start = time.perf_counter()
         model = self._adapted(base, lesson)
         rate, steps = lesson.recipe.learning_rate, lesson.recipe.steps
         try:
@@ -179,15 +186,6 @@ def options_of(method: Method, config: StudyConfig) -> dict[str, Any]:
     own = config.methods.options.get(method.name, {})
     family = {"r": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout}
     return {**(family if method.peft == "LORA" else {}), **own}
-
-
-def rate_trials(config: StudyConfig) -> int:
-    """How many learning rates each adapter tries: what was asked for; else none where one is given or there is only
-    one adapter, which has nobody to lose to."""
-    if config.methods.rate_trials is not None:
-        return config.methods.rate_trials
-    adapters = sum(arm in METHODS for arm in config.arms)
-    return AUTOMATIC if adapters > 1 and config.training.learning_rate is None else 0
 
 
 def _batches(rows: TokenRows, pad_id: int) -> list[dict[str, Any]]:

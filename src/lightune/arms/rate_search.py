@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lightune.catalogue import METHODS
+from lightune.config import StudyConfig
 from lightune.records import RateTrial, from_json, to_json
 from lightune.whole import write_whole
 
@@ -17,6 +19,15 @@ FACTOR = math.sqrt(10)
 SHARE, LEAST_STEPS = 0.25, 20
 VALIDATION_ROWS = 500
 AUTOMATIC = 3
+
+
+def rate_trials(config: StudyConfig) -> int:
+    """How many learning rates each adapter tries: what was asked for; else none where one is given or there is only
+    one adapter, which has nobody to lose to."""
+    if config.methods.rate_trials is not None:
+        return config.methods.rate_trials
+    adapters = sum(arm in METHODS for arm in config.arms)
+    return AUTOMATIC if adapters > 1 and config.training.learning_rate is None else 0
 
 
 def trial_steps(steps: int) -> int:

@@ -109,7 +109,9 @@ def train_model(
     trials: tuple[RateTrial, ...] = (),
 ) -> FitFacts:
     """`teach`, and tell of it. start: when the work on the lesson began, by time.perf_counter, without the trials."""
+    looked = time.perf_counter()
     before = tensor_digests(model)
+    start += time.perf_counter() - looked  # looking at it is no part of its training
     trained = teach(context, base, model, lesson, context.scratch / "checkpoints", context.progress, demands)
     seconds = time.perf_counter() - start + trained.seconds_before + sum(trial.seconds for trial in trials)
     changed, total = trainable_parameters(model)

@@ -109,13 +109,13 @@ def _nobody(done: int, total: int) -> None:
 def write_certificate(folder: Path, certificate: Certificate, reference: Floats | None) -> None:
     """Write `certificate.json` into the artefact's folder, and the logits that it must give again."""
     if reference is not None:
-        keep_arrays(folder / REFERENCE, _key(certificate), {"logits": np.asarray(reference)})
+        keep_arrays(folder / REFERENCE, _key(certificate.row_ids), {"logits": np.asarray(reference)})
     write_whole(folder / CERTIFICATE, dumps(certificate))
 
 
-def kept_reference(folder: Path, certificate: Certificate) -> Floats | None:
-    """The logits kept with `certificate`; None where they are not there."""
-    arrays = kept_arrays(folder / REFERENCE, _key(certificate))
+def kept_reference(folder: Path, row_ids: tuple[str, ...]) -> Floats | None:
+    """The logits kept for these rows when the artefact was made; None where they are not there."""
+    arrays = kept_arrays(folder / REFERENCE, _key(row_ids))
     return None if arrays is None else np.asarray(arrays["logits"], dtype=np.float64)
 
 
@@ -130,5 +130,5 @@ def digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def _key(certificate: Certificate) -> str:
-    return hashlib.sha256("".join(certificate.row_ids).encode()).hexdigest()
+def _key(row_ids: tuple[str, ...]) -> str:
+    return hashlib.sha256("".join(row_ids).encode()).hexdigest()

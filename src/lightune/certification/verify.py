@@ -18,6 +18,7 @@ from lightune.inference import find_artifact, study_of
 from lightune.methods import stock_route
 from lightune.models import quiet_transformers
 from lightune.records import FAIL, NOT_APPLICABLE, PASS, Certificate, Check, Rows
+from lightune.runtime import pick_device
 
 CHANGED = "unchanged since it was made"
 # What can only be seen while a model is trained, and is taken over from the certificate of then.
@@ -41,8 +42,9 @@ def verify(
     rows = _rows(path, data)
     with quiet_transformers():
         scorer = load_artifact(path).scorer
-    checked, same = _texts(rows, before, getattr(scorer, "encoder", None))
-    reference = kept_reference(path, before) if before is not None and same else None
+    checked = _texts(rows, before, getattr(scorer, "encoder", None))
+    known = before is not None and before.precision == pick_device().precision
+    reference = kept_reference(path, checked.row_ids) if known else None
     route = before.stock_route if before is not None else _route(path, scorer)
     certificate = _continued(certify(path, checked, reference, None, route, told, graph=True), before)
     write_certificate(path, certificate, reference)
@@ -63,12 +65,12 @@ def _rows(artifact: Path, data: DataConfig | None) -> Rows:
         raise DataError(f"{str(error).rstrip('.')}. Name texts with --data.") from error
 
 
-def _texts(rows: Rows, before: Certificate | None, encoder: Encoder | None) -> tuple[CheckedTexts, bool]:
-    """The texts of the certificate of then, and whether they are all there; else others."""
+def _texts(rows: Rows, before: Certificate | None, encoder: Encoder | None) -> CheckedTexts:
+    """The texts of the certificate of then, where they are all there; else others."""
     place = {row: at for at, row in enumerate(rows.row_ids)}
     if before is not None and before.row_ids and all(row in place for row in before.row_ids):
-        return with_odd_texts([rows.texts[place[row]] for row in before.row_ids], before.row_ids, encoder), True
-    return choose_texts(rows, encoder), False
+        return with_odd_texts([rows.texts[place[row]] for row in before.row_ids], before.row_ids, encoder)
+    return choose_texts(rows, encoder)
 
 
 def _route(folder: Path, scorer: Scorer) -> str | None:

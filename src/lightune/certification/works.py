@@ -76,6 +76,8 @@ def try_method(config: PreTrainedConfig, method: Method) -> Tried:
     hindered = method.refused or why_not_here(method)
     if hindered is not None:
         return Tried(method.name, False, hindered)
+    if method.quantised:
+        return Tried(method.name, False, "its base is held in 4 bits by a run alone, so it is not tried here")
     try:
         return _tried(config, method)
     except LightuneError as error:

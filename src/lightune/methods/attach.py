@@ -29,6 +29,12 @@ OWN_OPTIONS = (
     "fan_in_fan_out",
     "feedforward_modules",
     "total_step",
+    # Ways to begin have arms of their own, which know what belongs to them.
+    "init_lora_weights",
+    "eva_config",
+    "corda_config",
+    "loftq_config",
+    "lora_ga_config",
 )
 TASKS = "task_ids"
 # Each tuner says in its own way that a model or an option is not for it.

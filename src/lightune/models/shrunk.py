@@ -15,11 +15,14 @@ BLOCKS, VOCABULARY = 2, 2048
 DEPTHS = ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "num_decoder_layers")
 
 
-def shrunk_classifier(config: PreTrainedConfig, labels: int, seed: int = 0) -> PreTrainedModel:
-    """Make a classifier of `labels` labels like `config`, its blocks and its vocabulary cut; weights from `seed`."""
+def shrunk_classifier(config: PreTrainedConfig, labels: int, seed: int = 0, whole: bool = False) -> PreTrainedModel:
+    """Make a classifier of `labels` labels like `config`, its blocks and its vocabulary cut unless it is to be `whole`;
+    weights from `seed`."""
     with torch.random.fork_rng(), quiet_transformers():
         torch.manual_seed(seed)
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(shrunk(config, labels))
+        values = {**config.to_dict(), "num_labels": labels}
+        asked = type(config).from_dict(values) if whole else shrunk(config, labels)
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(asked)
     pool_by_mask(model)
     model.eval()
     return model

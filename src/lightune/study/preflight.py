@@ -9,10 +9,10 @@ import numpy as np
 
 from lightune.arms import arm_kind
 from lightune.behaviour import load_suite
-from lightune.catalogue import METHODS
-from lightune.config import NONE, StudyConfig
+from lightune.catalogue import METHODS, Method
+from lightune.config import NONE, LoraConfig, StudyConfig
 from lightune.data import find_text_column, read_table
-from lightune.errors import ConfigError, ModelError
+from lightune.errors import ConfigError, InputError, ModelError
 from lightune.evaluation import RANKED, check_slice_columns
 from lightune.records import Splits
 from lightune.study.labelling import text_column_of
@@ -119,12 +119,13 @@ def check_model(config: StudyConfig, splits: Splits) -> str | None:
         reason = why_no_language_head(source.config)
         if reason is not None:
             raise ConfigError(f"--arms zero-shot: {reason}")
-    check_methods(config, source, len(splits.label_names))
+    check_methods(config, source, splits)
     return weights_digest(source)
 
 
-def check_methods(config: StudyConfig, source: ModelSource, labels: int) -> None:
-    """Put each method on a model of the same architecture, shrunk and without trained weights. Raises InputError for
+def check_methods(config: StudyConfig, source: ModelSource, splits: Splits) -> None:
+    """Put each method on a model of the same architecture, shrunk and without trained weights; where the user's options
+    do not fit that, on one of the same depth and vocabulary too, which they may be meant for. Raises InputError for
     options and layers that do not fit, and for a method that cannot be put on such a model."""
     names = [arm for arm in config.arms if arm in METHODS]
     for name in config.methods.options:
@@ -132,18 +133,30 @@ def check_methods(config: StudyConfig, source: ModelSource, labels: int) -> None
             raise ConfigError(f"--set {name}: it is no arm of this study; add it to --arms.")
     if not names:
         return
-    from lightune.arms.adapter import options_of
-    from lightune.methods import attach, why_not_here
-    from lightune.models import head_modules, shrunk_classifier
+    from lightune.methods import why_not_here
 
     for name in names:
         method = METHODS[name]
         reason = why_not_here(method)
         if reason is not None:
             raise ConfigError(f"--arms {name}: {reason}.")
-        model = shrunk_classifier(source.config, labels)
-        targets = config.lora.target_modules if method.peft == "LORA" else None
+        family = method.peft == "LORA" and config.lora != LoraConfig()
         try:
-            attach(model, head_modules(model), method, options_of(method, config), target_modules=targets)
-        except ModelError as error:
-            raise ModelError(f"--arms {name}: {error} `lightune methods --model` tells which ones can.") from error
+            _put(method, config, source, splits, whole=False)
+        except InputError as error:
+            if family or config.methods.options.get(name):
+                _put(method, config, source, splits, whole=True)
+            else:
+                raise ModelError(f"--arms {name}: {error} `lightune methods --model` tells which ones can.") from error
+
+
+def _put(method: Method, config: StudyConfig, source: ModelSource, splits: Splits, whole: bool) -> None:
+    from lightune.arms.adapter import options_of
+    from lightune.methods import attach
+    from lightune.models import head_modules, shrunk_classifier
+    from lightune.training import resolve_recipe
+
+    model = shrunk_classifier(source.config, len(splits.label_names), whole=whole)
+    steps = resolve_recipe(config.training, len(splits.train), int(model.config.hidden_size)).steps
+    targets = config.lora.target_modules if method.peft == "LORA" else None
+    attach(model, head_modules(model), method, options_of(method, config), steps=steps, target_modules=targets)

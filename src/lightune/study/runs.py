@@ -22,6 +22,7 @@ from lightune.study.handover import read_splits, write_cut
 from lightune.study.keeping import Saved, save_and_certify
 from lightune.study.measured import answers_of, cost_of, predictions_of, temperature_of
 from lightune.study.portion import portion
+from lightune.version import VERSION
 from lightune.whole import write_whole
 
 if TYPE_CHECKING:
@@ -139,8 +140,10 @@ def failed_record(spec: RunSpec, reason: str) -> RunRecord:
 def _fit(context: ArmContext, splits: Splits, fingerprint: str) -> Fitted:
     """Fit the arm, going on from the checkpoints of a run of the same fingerprint that was cut off."""
     from lightune.arms import make_arm
+    from lightune.arms.rate_search import rate_trials
 
-    _own_checkpoints(context.scratch, fingerprint)
+    # How many rates are tried may follow from how many adapters there are, which is no part of a run's fingerprint.
+    _own_checkpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}")
     try:
         return make_arm(context).fit(splits.train, splits.validation)
     except OSError:

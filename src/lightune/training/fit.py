@@ -86,7 +86,9 @@ def fit(
     if end.exists():
         trainer.load_end(end)
     else:
-        trainer.train(resume_from_checkpoint=_last_whole_checkpoint(checkpoints))
+        # What is called after each step keeps a state of its own, which no checkpoint has: such a training starts anew.
+        whole = None if demands.after_step is not None else _last_whole_checkpoint(checkpoints)
+        trainer.train(resume_from_checkpoint=whole)
         trainer.save_end(end)
     work = trainer.work
     return Trained(_facts(trainer, recipe), work.tokens, work.rows, work.seconds_before)
