@@ -142,12 +142,14 @@ def check_methods(config: StudyConfig, source: ModelSource, splits: Splits) -> N
             raise ConfigError(f"--arms {name}: {reason}.")
         family = method.peft == "LORA" and config.lora != LoraConfig()
         try:
-            _put(method, config, source, splits, whole=False)
-        except InputError as error:
-            if family or config.methods.options.get(name):
+            try:
+                _put(method, config, source, splits, whole=False)
+            except InputError:
+                if not (family or config.methods.options.get(name)):
+                    raise
                 _put(method, config, source, splits, whole=True)
-            else:
-                raise ModelError(f"--arms {name}: {error} `lightune methods --model` tells which ones can.") from error
+        except ModelError as error:
+            raise ModelError(f"--arms {name}: {error} `lightune methods --model` tells which ones can.") from error
 
 
 def _put(method: Method, config: StudyConfig, source: ModelSource, splits: Splits, whole: bool) -> None:
