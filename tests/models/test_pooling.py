@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from lightune.compute import Encoder
+from lightune.errors import ModelError
 from lightune.models import hidden_states
 from lightune.models.rows import align_right, last_token
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
@@ -151,7 +152,7 @@ def test_embeddings_in_place_of_ids_get_the_same_answer(bases: dict[str, Path], 
 @pytest.mark.parametrize("kind", ENCODER_DECODERS)
 def test_embeddings_are_refused_where_a_decoder_reads_the_text_again(bases: dict[str, Path], kind: str) -> None:
     model = load(bases[kind]).model
-    with pytest.raises(NotImplementedError, match="input embeddings"):
+    with pytest.raises(ModelError, match="token ids are expected, got embeddings alone"):
         answers(model, inputs_embeds=torch.zeros(1, 3, 32), attention_mask=torch.ones(1, 3))
 
 

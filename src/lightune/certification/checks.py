@@ -75,7 +75,7 @@ def merged(subject: Subject) -> tuple[Check, ModelScorer | None]:
     assert isinstance(again, ModelScorer)
     try:
         plain = merge(again.model)
-    except (ModelError, NotImplementedError) as error:
+    except ModelError as error:
         return inapplicable(name, compared, str(error).removeprefix("The adapter cannot be merged: ").rstrip(".")), None
     scorer = ModelScorer(plain, again.encoder)
     return subject.compare(name, compared, scorer.score(subject.texts).logits, subject.loaded), scorer

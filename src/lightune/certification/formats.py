@@ -89,6 +89,8 @@ def same_labels(subject: Subject, heard: Mapping[str, Heard]) -> Check:
 
 
 def _stock(subject: Subject, name: str, compared: str, task: str, asked: Wanted, heard: Mapping[str, Heard]) -> Check:
+    if task in asked.reasons and task == EXPORTED and subject.stock_route == "merged" and subject.scorer is not None:
+        return broken(name, compared, f"it is its stock route, and {asked.reasons[task]}")
     if task in asked.reasons:
         return inapplicable(name, compared, asked.reasons[task])
     said = heard[task]

@@ -9,7 +9,8 @@ from lightune.methods.adapters import (
     save_adapter,
     trainable_parameters,
 )
-from lightune.methods.attach import attach, option_names, peft_config, train_head, virtual_tokens
+from lightune.methods.attach import attach
+from lightune.methods.configuring import option_names, peft_config
 from lightune.methods.hooks import after_step, initialise_from_texts, rate_factors, why_not_here
 from lightune.methods.layers import bias_names, linear_layers
 from lightune.methods.merging import merge, stock_route, stock_route_of, why_not_merged
@@ -38,9 +39,7 @@ __all__ = [
     "stock_adapter",
     "stock_route",
     "stock_route_of",
-    "train_head",
     "trainable_parameters",
-    "virtual_tokens",
     "why_not_here",
     "why_not_merged",
 ]

@@ -13,7 +13,8 @@ from transformers import PreTrainedModel
 
 from lightune.catalogue import METHODS, Method
 from lightune.errors import ModelError
-from lightune.methods.attach import make_task_free, quiet_peft
+from lightune.methods.attach import make_task_free
+from lightune.methods.tuners import TUNERS_RAISE, quiet_peft
 from lightune.models import to_linear
 
 ADAPTER_FILE = "adapter_model.safetensors"
@@ -67,7 +68,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
     try:
         with quiet_peft():
             loaded: nn.Module = peft.get_peft_model(model, config)
-    except (ValueError, TypeError, AttributeError, KeyError, RuntimeError, NotImplementedError) as error:
+    except TUNERS_RAISE as error:
         raise ModelError(
             f"{folder}: the adapter is for layers that this base model does not have. "
             "Name the base model it was trained on."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lightune.catalogue import Method
-from lightune.methods.attach import quiet_peft
+from lightune.methods.tuners import quiet_peft
 
 
 def after_step(model: nn.Module) -> Callable[[int], None] | None:

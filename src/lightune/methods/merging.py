@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from lightune.catalogue import MERGE, METHODS, NO_WEIGHTS, Method
 from lightune.errors import ModelError
 from lightune.methods.adapters import method_of
-from lightune.methods.attach import quiet_peft
+from lightune.methods.tuners import TUNERS_RAISE, quiet_peft, sentence
 from lightune.models import is_quantised, pools_first_token, to_conv1d
 
 
@@ -21,7 +21,7 @@ def merge(model: nn.Module) -> PreTrainedModel:
     """Turn an adapted model, freshly loaded, into a stock classifier that answers the same; it is used up.
 
     Layers that were turned into Linear are Conv1D again. A model without an adapter is returned as it is. Raises
-    ModelError, saying why, for a method that is no change of the weights.
+    ModelError, saying why, for a method that is no change of the weights, and where peft fails.
     """
     if not isinstance(model, peft.PeftModel):
         assert isinstance(model, PreTrainedModel)
@@ -30,8 +30,11 @@ def merge(model: nn.Module) -> PreTrainedModel:
     if why is not None:
         raise ModelError(f"The adapter cannot be merged: {why}.")
     _unwrap_head(model)
-    with quiet_peft():
-        merged: PreTrainedModel = model.merge_and_unload(safe_merge=False)
+    try:
+        with quiet_peft():
+            merged: PreTrainedModel = model.merge_and_unload(safe_merge=False)
+    except TUNERS_RAISE as error:
+        raise ModelError(f"The adapter cannot be merged: peft fails at it ({sentence(error)}).") from error
     to_conv1d(merged, getattr(model, "converted_layers", ()))
     merged.eval()
     return merged

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from lightune.methods.attach import quiet_peft
 from lightune.methods.layers import has_conv1d
+from lightune.methods.tuners import quiet_peft
 
 # Ways to begin that take the first factors out of the base.
 CHANGES_BASE = ("pissa", "olora")

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from lightune.errors import ModelError
 from lightune.models.rows import OWN_TOKENS, align_rows, first_token_leads, last_token, shift_right
 
 
@@ -99,7 +100,10 @@ def _encoder_decoder(
 ) -> SequenceClassifierOutput:
     if inputs["input_ids"] is None:
         # The decoder reads the text again, and embeddings do not say what it is.
-        raise NotImplementedError(f"Passing input embeddings is not supported for {type(self).__name__}.")
+        raise ModelError(
+            f"{type(self).__name__}: rows of token ids are expected, got embeddings alone. "
+            "Use a method that leaves the input as it is."
+        )
     inputs["decoder_input_ids"] = shift_right(inputs["input_ids"], self.config.decoder_start_token_id)
     backbone = getattr(self, self.base_model_prefix)
     states = backbone(**{**inputs, "use_cache": False, "return_dict": True}).last_hidden_state

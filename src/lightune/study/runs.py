@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cattrs
 
 from lightune.config import StudyConfig
+from lightune.errors import RunError
 from lightune.evaluation import check_predictions
 from lightune.fresh import fresh_processes
 from lightune.predictions import write_predictions
@@ -143,23 +144,33 @@ def _fit(context: ArmContext, splits: Splits, fingerprint: str) -> Fitted:
     from lightune.arms.rate_search import rate_trials
 
     # How many rates are tried may follow from how many adapters there are, which is no part of a run's fingerprint.
-    _own_checkpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}")
+    gone_on = _own_checkpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}")
     try:
         return make_arm(context).fit(splits.train, splits.validation)
     except OSError:
         raise  # No room, no right to write: nothing is wrong with the checkpoints, and the next try goes on from them.
+    except RunError:
+        _drop_checkpoints(context.scratch)  # What diverged would diverge again from there.
+        raise
     except Exception:
-        # An arm, peft or torch may raise anything over a checkpoint that cannot be read, and would again at each try:
-        # the next one starts anew.
-        shutil.rmtree(context.scratch / CHECKPOINTS, ignore_errors=True)
+        # What went wrong on the way keeps its checkpoints for the next try. One that had gone on from them may have
+        # tripped over them, with whatever an arm, peft or torch raise then, and would again: the next starts anew.
+        if gone_on:
+            _drop_checkpoints(context.scratch)
         raise
 
 
-def _own_checkpoints(folder: Path, fingerprint: str) -> None:
-    """Remove the checkpoints of a run with other settings, which this one must not go on from."""
+def _drop_checkpoints(folder: Path) -> None:
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
+def _own_checkpoints(folder: Path, fingerprint: str) -> bool:
+    """Remove the checkpoints of a run with other settings, which this one must not go on from. Returns whether there
+    are any of its own."""
     mark = folder / CHECKPOINTS / "fingerprint"
     if mark.exists() and mark.read_text(encoding="utf-8") == fingerprint:
-        return
+        return True
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     mark.parent.mkdir(parents=True)
     mark.write_text(fingerprint, encoding="utf-8")
+    return False
