@@ -87,6 +87,23 @@ def peak_device_memory_bytes() -> int | None:
     return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else None
 
 
+def available_memory_bytes() -> int:
+    """Return the bytes that this process may still take: of the GPU where it computes there, else of the machine, or
+    of its control group where that has a limit."""
+    import psutil
+    import torch
+
+    if pick_device().name == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return min(free, int(limit) - int(used))
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return free
+
+
 def environment() -> dict[str, Any]:
     """Facts about the machine and the packages. Names no host, user or path."""
     import torch

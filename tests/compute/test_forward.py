@@ -47,10 +47,11 @@ def test_a_model_in_training_mode_is_measured_without_dropout_and_gradients(base
     assert all(parameter.grad is None for parameter in base.model.parameters())
 
 
-def test_progress_hears_of_every_row(bases: dict[str, Path]) -> None:
+def test_progress_hears_of_every_row(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     base = load(bases["gpt2"])
     encoded = Encoder(base.tokenizer, 48, "head").encode(TEXTS)
     heard: list[int] = []
+    monkeypatch.setattr("lightune.compute.batching.INFERENCE_TOKENS", 60)
     logits_of(base.model, encoded, 0, heard.append)
     assert sum(heard) == len(TEXTS)
     assert len(heard) > 1

@@ -1,11 +1,18 @@
 """Which rows a step sees, and how they are cut into micro-batches."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 
 from lightune.compute import Encoded
-from lightune.training.batches import MICRO_TOKENS, StepCollator, StepSampler, TokenRows
+from lightune.models import SEGMENTS
+from lightune.records import Plan
+from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
+from lightune.training.planning import micro_batches
+
+TOKENS = 2048
 
 
 def order_of(rows: int, step_rows: int, seed: int, epoch: int) -> list[list[int]]:
@@ -41,9 +48,14 @@ def rows_of(*lengths: int) -> list[dict[str, object]]:
     return [rows[at] for at in range(len(rows))]
 
 
+def collator(batch_size: int, packed: bool = False) -> StepCollator:
+    plan = Plan(threads=1, packed=packed, onednn=False, micro_tokens=TOKENS, checkpointing=False)
+    return StepCollator(RowCollator(0, packed), functools.partial(micro_batches, plan, batch_size=batch_size))
+
+
 def test_a_steps_rows_all_come_each_with_its_label():
     lengths = (3, 40, 5, 41, 4, 200)
-    batches = StepCollator(pad_id=0, batch_size=4)(rows_of(*lengths))["micro_batches"]
+    batches = collator(4)(rows_of(*lengths))["micro_batches"]
     seen = {}
     for batch in batches:
         for ids, mask, label in zip(batch["input_ids"], batch["attention_mask"], batch["labels"], strict=True):
@@ -54,14 +66,30 @@ def test_a_steps_rows_all_come_each_with_its_label():
 
 
 def test_a_micro_batch_keeps_to_its_bounds():
-    batches = StepCollator(pad_id=0, batch_size=4)(rows_of(*[500] * 20))["micro_batches"]
+    batches = collator(4)(rows_of(*[500] * 20))["micro_batches"]
     assert all(len(batch["labels"]) <= 4 for batch in batches)
-    batches = StepCollator(pad_id=0, batch_size=64)(rows_of(*[500] * 20))["micro_batches"]
-    assert all(batch["input_ids"].numel() <= MICRO_TOKENS for batch in batches)
+    batches = collator(64)(rows_of(*[500] * 20))["micro_batches"]
+    assert all(batch["input_ids"].numel() <= TOKENS for batch in batches)
 
 
 def test_rows_that_differ_in_length_are_hardly_padded():
     lengths = np.random.default_rng(0).integers(5, 500, size=64)
-    batches = StepCollator(pad_id=0, batch_size=16)(rows_of(*lengths.tolist()))["micro_batches"]
+    batches = collator(16)(rows_of(*lengths.tolist()))["micro_batches"]
     tokens = sum(batch["input_ids"].numel() for batch in batches)
     assert lengths.sum() / tokens > 0.9
+
+
+def test_packed_rows_stand_end_to_end_in_few_batches_of_about_the_same_size():
+    lengths = np.random.default_rng(0).integers(5, 500, size=64).tolist()
+    batches = collator(64, packed=True)(rows_of(*lengths))["micro_batches"]
+    seen = {}
+    for batch in batches:
+        assert batch["input_ids"].shape == (1, batch[SEGMENTS].tokens)
+        for ids, label in zip(batch["input_ids"][0].split(batch[SEGMENTS].lengths), batch["labels"], strict=True):
+            seen[int(ids[0]) - 1] = (len(ids), int(label))
+            assert len(set(ids.tolist())) == 1
+    assert seen == {at: (length, at % 2) for at, length in enumerate(lengths)}
+    loads = [batch[SEGMENTS].tokens for batch in batches]
+    assert len(batches) == -(-sum(lengths) // TOKENS)
+    assert max(loads) <= TOKENS
+    assert min(loads) > 0.9 * max(loads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 import torch
 from transformers import TrainingArguments
 
+from lightune.compute import Layout
+from lightune.records import Plan
 from lightune.training.batches import RowCollator, StepCollator
+from lightune.training.planning import micro_batches
 from lightune.training.trainer import StepTrainer
 from tests.training.tiny import Training, one_by_one
 
@@ -41,10 +45,10 @@ def largest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> flo
     return max((one[name] - other[name]).abs().max().item() for name in one)
 
 
-def cut(training: Training, *sizes: int) -> dict[str, Any]:
+def cut(training: Training, *sizes: int, packed: bool = False) -> dict[str, Any]:
     """The rows in micro-batches of the given sizes."""
     starts = np.cumsum([0, *sizes])
-    collate = RowCollator(training.pad_id)
+    collate = RowCollator(training.pad_id, packed)
     return {
         "micro_batches": [
             collate([training.train[at] for at in range(start, stop)]) for start, stop in pairwise(starts)
@@ -52,11 +56,12 @@ def cut(training: Training, *sizes: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
 @pytest.mark.parametrize("sizes", [(16,), (5, 3, 8), (1,) * 16, (15, 1)], ids=str)
-def test_however_a_step_is_cut_its_gradient_is_that_of_one_batch(bases, tmp_path, sizes):
+def test_however_a_step_is_cut_its_gradient_is_that_of_one_batch(bases, tmp_path, sizes, packed):
     training = Training(bases["gpt2"], ROWS)
     loss, reference = expected(training)
-    found = trainer_of(training, tmp_path).training_step(training.model, cut(training, *sizes))
+    found = trainer_of(training, tmp_path).training_step(training.model, cut(training, *sizes, packed=packed))
     assert found.item() == pytest.approx(loss, abs=1e-5)
     assert largest(gradients(training), reference) < 1e-5
 
@@ -74,29 +79,35 @@ def test_class_weights_divide_by_the_steps_weights(bases, tmp_path, sizes):
     assert largest(reference, unweighted) > 1e-3
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
-def test_the_batch_size_changes_what_a_step_costs_and_not_what_it_is(bases, tmp_path, batch_size):
+def test_the_batch_size_changes_what_a_step_costs_and_not_what_it_is(bases, tmp_path, batch_size, packed):
     training = Training(bases["gpt2"], ROWS)
     loss, reference = expected(training)
-    step = StepCollator(training.pad_id, batch_size)([training.train[at] for at in range(ROWS)])
+    plan = Plan(threads=1, packed=packed, onednn=False, micro_tokens=200, checkpointing=False)
+    cut_up = functools.partial(micro_batches, plan, batch_size=batch_size)
+    step = StepCollator(RowCollator(training.pad_id, packed), cut_up)([training.train[at] for at in range(ROWS)])
     assert trainer_of(training, tmp_path).training_step(training.model, step).item() == pytest.approx(loss, abs=1e-5)
     assert largest(gradients(training), reference) < 1e-5
 
 
-def test_a_step_counts_its_rows_and_its_useful_tokens(bases, tmp_path):
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
+def test_a_step_counts_its_rows_and_its_useful_tokens(bases, tmp_path, packed):
     training = Training(bases["gpt2"], ROWS)
     trainer = trainer_of(training, tmp_path)
     for _ in range(2):
-        trainer.training_step(training.model, cut(training, 5, 3, 8))
+        trainer.training_step(training.model, cut(training, 5, 3, 8, packed=packed))
     assert trainer.work.rows == 2 * ROWS
     assert trainer.work.tokens == 2 * int(training.train.encoded.lengths.sum())
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "bert", "llama"])
-def test_logits_come_in_the_order_of_the_rows(bases, tmp_path, kind):
+@pytest.mark.parametrize(
+    ("kind", "packed"), [("gpt2", False), ("gpt2", True), ("bert", False), ("llama", False), ("llama", True)]
+)
+def test_logits_come_in_the_order_of_the_rows(bases, tmp_path, kind, packed):
     training = Training(bases[kind], 30)
     training.model.eval()
-    logits = trainer_of(training, tmp_path).logits_of(training.train)
+    logits = trainer_of(training, tmp_path, layout=Layout(packed, rows=7)).logits_of(training.train)
     with torch.no_grad():
         for at in range(len(training.train)):
             ids = torch.as_tensor(training.train[at]["ids"].astype(np.int64))[None]
@@ -104,10 +115,12 @@ def test_logits_come_in_the_order_of_the_rows(bases, tmp_path, kind):
             assert np.abs(logits[at] - alone.numpy()).max() < 1e-5
 
 
-def test_the_validation_loss_is_a_mean_over_rows(bases, tmp_path):
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
+def test_the_validation_loss_is_a_mean_over_rows(bases, tmp_path, packed):
     training = Training(bases["gpt2"], 7)
     training.model.eval()
-    trainer = trainer_of(training, tmp_path, compute_metrics=lambda prediction: {})
+    layout = Layout(packed, rows=5)
+    trainer = trainer_of(training, tmp_path, layout=layout, compute_metrics=lambda prediction: {})
     with torch.no_grad():
         loss = one_by_one(training.model, training.validation).item()
     assert trainer.evaluate(training.validation)["eval_loss"] == pytest.approx(loss, abs=1e-5)

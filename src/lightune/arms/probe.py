@@ -17,7 +17,7 @@ from lightune.arms.fitted_model import load_base
 from lightune.arms.fitted_scorer import FittedScorer, make_manifest
 from lightune.arms.logistic import choose_c
 from lightune.artifacts import PROBE, save_probe_artifact
-from lightune.compute import Encoder, FeatureCache, Linear, ProbeScorer, pooled_features
+from lightune.compute import Encoder, FeatureCache, Linear, ProbeScorer, pooled_features, quicken
 from lightune.evaluation import positive_index
 from lightune.models import Classifier, weights_digest
 from lightune.progress import counting
@@ -37,6 +37,7 @@ class ProbeArm:
         """Pool, standardise by the training rows, fit. The standardisation is folded into the layer."""
         context, pooling = self.context, self.context.config.probe.pooling
         base, encoder = load_base(context)
+        quicken(base.model)
         start = time.perf_counter()
         features = _Features(context, base, encoder)
         of_train, of_validation = features.of(train), features.of(validation)

@@ -1,15 +1,26 @@
 """What training and inference share: encoding, batching, forward passes, and whatever answers for a text."""
 
 from lightune.compute.bag_of_words import BagOfWords, new_vectorizer
-from lightune.compute.batching import collate, length_batches
+from lightune.compute.batching import (
+    Layout,
+    collate,
+    even_batches,
+    layout_for,
+    length_batches,
+    on_device,
+    pack,
+    packed_batches,
+)
 from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
 from lightune.compute.linear import Constant, Linear
+from lightune.compute.memory import kept_bytes
 from lightune.compute.onnx_graph import INSTALL, OnnxScorer, open_session, run_session
 from lightune.compute.padded import LEFT, RIGHT, padded_logits
 from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
+from lightune.compute.quickening import onednn_pays, quicken
 from lightune.compute.scorer import ModelScorer, Scored, Scorer
 from lightune.compute.zero_shot import ZeroShotScorer
 
@@ -22,6 +33,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "FeatureCache",
+    "Layout",
     "Linear",
     "ModelScorer",
     "OnnxScorer",
@@ -30,12 +42,20 @@ __all__ = [
     "Scorer",
     "ZeroShotScorer",
     "collate",
+    "even_batches",
+    "kept_bytes",
+    "layout_for",
     "length_batches",
     "logits_of",
     "new_vectorizer",
+    "on_device",
+    "onednn_pays",
     "open_session",
+    "pack",
+    "packed_batches",
     "padded_logits",
     "pooled_features",
+    "quicken",
     "run_session",
     "softmax",
 ]

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lightune.compute.batching import collate, length_batches
+from lightune.compute.batching import layout_for, on_device
 from lightune.compute.encoding import Encoded
 
 
@@ -22,12 +22,13 @@ def logits_of(
     """
     device = next(model.parameters()).device
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    layout = layout_for(model)
     model.eval()
     found: NDArray[np.float64] | None = None
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-        for batch in length_batches(encoded.lengths):
-            inputs = collate([encoded.ids[row] for row in batch], pad_id)
-            logits = model(**{name: tensor.to(device) for name, tensor in inputs.items()}).logits
+        for batch in layout.batches(encoded.lengths):
+            inputs = layout.inputs([encoded.ids[row] for row in batch], pad_id)
+            logits = model(**on_device(inputs, device)).logits
             values = logits.double().cpu().numpy()
             if found is None:
                 found = np.empty((len(encoded), *values.shape[1:]), dtype=np.float64)

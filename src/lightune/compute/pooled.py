@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from lightune.compute.batching import collate, length_batches
+from lightune.compute.batching import Layout, layout_for, on_device
 from lightune.compute.encoding import Encoded
-from lightune.models import hidden_states
+from lightune.models import hidden_states, packed_states
 
 
 def pooled_features(
@@ -33,14 +33,17 @@ def pooled_features(
     device = next(model.parameters()).device
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
     backbone = cast(PreTrainedModel, model)
+    # A mean is over the states of all tokens, of which a packed pass computes the last alone.
+    layout = layout_for(model) if pooling == "last" else Layout(packed=False)
     model.eval()
     features: NDArray[np.float32] | None = None
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-        for batch in length_batches(encoded.lengths):
-            inputs = collate([encoded.ids[row] for row in batch], pad_id)
-            inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
-            states = hidden_states(backbone, **inputs)
-            values = pool(states, inputs["attention_mask"], pooling).cpu().numpy()
+        for batch in layout.batches(encoded.lengths):
+            inputs = on_device(layout.inputs([encoded.ids[row] for row in batch], pad_id), device)
+            if layout.packed:
+                values = packed_states(cast(PreTrainedModel, backbone.base_model), **inputs).float().cpu().numpy()
+            else:
+                values = pool(hidden_states(backbone, **inputs), inputs["attention_mask"], pooling).cpu().numpy()
             if features is None:
                 features = np.empty((len(encoded), values.shape[1]), dtype=np.float32)
             features[batch] = values

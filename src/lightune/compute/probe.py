@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from lightune.compute.encoding import Encoder
 from lightune.compute.linear import Linear
 from lightune.compute.pooled import pooled_features
+from lightune.compute.quickening import quicken
 from lightune.compute.scorer import OnRows, Scored
 from lightune.runtime import move
 
@@ -22,6 +23,7 @@ class ProbeScorer:
         self.pooling = pooling
         self.linear = linear
         move(model)
+        quicken(model)
 
     def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
         """Forward passes of the backbone over the texts, cut at the encoder's limit, and the layer."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from lightune.compute.encoding import Encoder
 from lightune.compute.forward import logits_of
+from lightune.compute.quickening import quicken
 from lightune.runtime import move
 
 OnRows = Callable[[int], None]
@@ -42,6 +43,7 @@ class ModelScorer:
         self.model = model
         self.encoder = encoder
         move(model)
+        quicken(model)
 
     def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
         """Forward passes over the texts, cut at the encoder's limit."""

@@ -5,9 +5,13 @@ from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
 from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
+from lightune.models.onednn import fits_onednn, product, use_onednn
+from lightune.models.onednn import speed as onednn_speed
+from lightune.models.packed import can_pack, packed_states
 from lightune.models.pooling import hidden_states, pool_by_mask, pools_first_token
 from lightune.models.quantised import NF4, is_quantised, quantise
 from lightune.models.rows import count_own_tokens
+from lightune.models.segments import SEGMENTS, Segments
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
 from lightune.models.speedups import drop_frozen_dropout
@@ -17,11 +21,14 @@ from lightune.models.traced import TracedClassifier
 
 __all__ = [
     "NF4",
+    "SEGMENTS",
     "Classifier",
     "Head",
     "LanguageModel",
     "ModelSource",
+    "Segments",
     "TracedClassifier",
+    "can_pack",
     "checkpoint_labels",
     "count_own_tokens",
     "draw_head",
@@ -29,6 +36,7 @@ __all__ = [
     "embedded_folder",
     "embedding_shape",
     "find_model",
+    "fits_onednn",
     "head_modules",
     "hidden_states",
     "is_quantised",
@@ -36,8 +44,11 @@ __all__ = [
     "load_language_model",
     "load_tokenizer",
     "longest_input",
+    "onednn_speed",
+    "packed_states",
     "pool_by_mask",
     "pools_first_token",
+    "product",
     "quantise",
     "quiet_transformers",
     "resolve_max_length",
@@ -47,6 +58,7 @@ __all__ = [
     "stock_tokenizer",
     "to_conv1d",
     "to_linear",
+    "use_onednn",
     "weights_digest",
     "why_no_language_head",
 ]

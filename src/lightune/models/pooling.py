@@ -20,11 +20,16 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from lightune.errors import ModelError
+from lightune.models.packed import allow_packing, packed_states
 from lightune.models.rows import OWN_TOKENS, align_rows, first_token_leads, last_token, shift_right
+from lightune.models.segments import SEGMENTS
 
 
 def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
     """Give `model` (a sequence classifier) a forward pass that pools by the mask. Changes it in place.
+
+    A decoder of a family that can be packed (`lightune.models.packed`) takes `segments` instead of a mask too: then
+    `input_ids` is one row of texts end to end, and the logits are one row a text.
 
     The override sits on the instance, so that the class, the saved configuration and the parameters' names stay
     stock, and so that it works below a peft wrapper, which calls `forward` and skips hooks.
@@ -47,6 +52,8 @@ def pool_by_mask(model: PreTrainedModel) -> PreTrainedModel:
 
     forward.__signature__ = _signature(model, stock)  # type: ignore[attr-defined]
     model.forward = types.MethodType(forward, model)
+    if answer is _decoder:
+        allow_packing(model)
     return model
 
 
@@ -81,13 +88,16 @@ def _answers_by(model: PreTrainedModel, stock: Callable[..., Any]) -> Answer:
 
 
 def _decoder(self: Any, inputs: dict[str, Any], labels: Tensor | None, own: int | None) -> SequenceClassifierOutput:  # noqa: ARG001
+    backbone = getattr(self, self.base_model_prefix)
+    segments = inputs.pop(SEGMENTS, None)
+    if segments is not None:
+        return _output(self.score(packed_states(backbone, inputs["input_ids"], segments)), labels)
     mask = inputs["attention_mask"]
     # With padding on the right alone, a causal model's tokens never see it: a mask of ones lets attention take its
     # fast causal path, and gives the tokens the same states.
     causal = not getattr(self.config, "use_bidirectional_attention", False)
     if mask is not None and causal:
         inputs["attention_mask"] = torch.ones_like(mask)
-    backbone = getattr(self, self.base_model_prefix)
     states = backbone(**{**inputs, "use_cache": False, "return_dict": True}).last_hidden_state
     return _output(self.score(last_token(states, mask)), labels)
 

@@ -33,6 +33,7 @@ from lightune.records.findings import (
     Slice,
 )
 from lightune.records.plain import dumps, from_json, to_json
+from lightune.records.plan import Plan
 from lightune.records.results import SCHEMA_VERSION, ArmResult, CrossValidation, StudyResult
 from lightune.records.runs import (
     SEEDS_FOLDER,
@@ -95,6 +96,7 @@ __all__ = [
     "Observed",
     "OtherTruth",
     "Overlap",
+    "Plan",
     "Predictions",
     "Ranked",
     "RateTrial",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightune.records.certificate import Certificate
+from lightune.records.plan import Plan
 
 # Below the artefact of an arm's first seed: those of its other seeds, which are not part of it.
 SEEDS_FOLDER = "seeds"
@@ -97,7 +98,7 @@ class RateTrial:
 @dataclass(frozen=True)
 class TrainingFacts:
     """How a model was trained. `recipe`: every setting that was used, defaults resolved. trials: the search for the
-    learning rate, in the order tried; none where the rate was given or a default."""
+    learning rate, in the order tried; none where the rate was given or a default. plan: how it was computed."""
 
     steps: int
     planned_steps: int
@@ -108,6 +109,7 @@ class TrainingFacts:
     recipe: Mapping[str, Any]
     history: tuple[TrainingPoint, ...]
     trials: tuple[RateTrial, ...] = ()
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)

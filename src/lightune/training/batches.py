@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
-from lightune.compute import Encoded, collate, length_batches
-
-# A micro-batch's tokens bound the memory of a step; rows that differ in length are cheaper apart than padded.
-MICRO_TOKENS = 4096
+from lightune.compute import Encoded, Layout
 
 
 class TokenRows(Dataset[dict[str, Any]]):
@@ -63,24 +60,24 @@ class StepSampler(Sampler[list[int]]):
 
 @dataclass(frozen=True)
 class StepCollator:
-    """Turns a step's rows into micro-batches of like length: at most `batch_size` rows and MICRO_TOKENS tokens each."""
+    """Turns a step's rows into micro-batches. cut: the lengths of its rows, int64 [rows], to groups of row numbers."""
 
-    pad_id: int
-    batch_size: int
+    collator: RowCollator
+    cut: Callable[[NDArray[np.int64]], list[list[int]]]
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         lengths = np.asarray([len(row["ids"]) for row in rows], dtype=np.int64)
-        batches = length_batches(lengths, rows=self.batch_size, tokens=MICRO_TOKENS)
-        return {"micro_batches": [RowCollator(self.pad_id)([rows[at] for at in batch]) for batch in batches]}
+        return {"micro_batches": [self.collator([rows[at] for at in batch]) for batch in self.cut(lengths)]}
 
 
 @dataclass(frozen=True)
 class RowCollator:
-    """Pads rows into one batch: input_ids, attention_mask and labels."""
+    """Makes one batch of rows: labels, input_ids, and attention_mask where they are padded, segments where they are
+    packed. Labels come first: the Trainer counts the rows of a batch by the first tensor that it finds."""
 
     pad_id: int
+    packed: bool = False
 
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        batch = collate([row["ids"] for row in rows], self.pad_id)
-        batch["labels"] = torch.as_tensor([row["label"] for row in rows], dtype=torch.int64)
-        return batch
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        labels = torch.as_tensor([row["label"] for row in rows], dtype=torch.int64)
+        return {"labels": labels, **Layout(self.packed).inputs([row["ids"] for row in rows], self.pad_id)}

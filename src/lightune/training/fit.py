@@ -16,13 +16,15 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalPrediction
 
+from lightune.compute import Layout, layout_for, quicken
 from lightune.progress import Progress, silent
-from lightune.records import TrainingFacts, TrainingPoint
+from lightune.records import Plan, TrainingFacts, TrainingPoint
 from lightune.runtime import pick_device
 from lightune.training.batches import RowCollator, TokenRows
 from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, ProgressCallback, StopWhenNotFinite
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.gradients import check_gradients
+from lightune.training.planning import carry_out, keep_plan, kept_plan, plan_training
 from lightune.training.recipe import Recipe
 from lightune.training.trainer import StepTrainer
 
@@ -66,7 +68,10 @@ def fit(
     was cut off goes on from the last one in it. demands: what the method asks for beside gradients. Raises RunError
     when the training diverges.
     """
-    sample = RowCollator(pad_id)([train[row] for row in range(min(4, len(train)))])
+    plan = kept_plan(checkpoints) or plan_training(model, train, recipe, pad_id)
+    keep_plan(plan, checkpoints)
+    carry_out(plan, model)
+    sample = RowCollator(pad_id, plan.packed)([train[row] for row in range(min(4, len(train)))])
     check_gradients(model, sample, head)
     trainer = StepTrainer(
         model=model,
@@ -76,6 +81,8 @@ def fit(
         compute_metrics=_measured(measure),
         callbacks=_callbacks(recipe, progress),
         pad_id=pad_id,
+        layout=Layout(plan.packed),
+        plan=plan,
         step_rows=recipe.step_rows,
         batch_size=recipe.batch_size,
         class_weights=_class_weights(recipe, train.labels),
@@ -91,7 +98,7 @@ def fit(
         trainer.train(resume_from_checkpoint=whole)
         trainer.save_end(end)
     work = trainer.work
-    return Trained(_facts(trainer, recipe), work.tokens, work.rows, work.seconds_before)
+    return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before)
 
 
 def predict(
@@ -99,7 +106,11 @@ def predict(
 ) -> NDArray[np.float64]:
     """Logits [n, ...] of `rows`, in their order, by the Trainer's prediction. `scratch`: a folder it may use."""
     trainer = StepTrainer(
-        model=model, args=_arguments(scratch), pad_id=pad_id, callbacks=[PredictionProgress(progress)]
+        model=quicken(model),
+        args=_arguments(scratch),
+        pad_id=pad_id,
+        layout=layout_for(model),
+        callbacks=[PredictionProgress(progress)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer.logits_of(rows)
@@ -191,7 +202,7 @@ def _class_weights(recipe: Recipe, labels: NDArray[np.int64]) -> torch.Tensor | 
     return torch.as_tensor(weights, dtype=torch.float32)
 
 
-def _facts(trainer: StepTrainer, recipe: Recipe) -> TrainingFacts:
+def _facts(trainer: StepTrainer, recipe: Recipe, plan: Plan) -> TrainingFacts:
     state = trainer.state
     return TrainingFacts(
         steps=state.global_step,
@@ -202,6 +213,7 @@ def _facts(trainer: StepTrainer, recipe: Recipe) -> TrainingFacts:
         stopped_early=state.global_step < recipe.steps,
         recipe=recipe.as_dict(),
         history=tuple(_point(entry) for entry in state.log_history if "train_runtime" not in entry),
+        plan=plan,
     )
 
 

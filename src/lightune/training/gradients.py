@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from lightune.compute import on_device
 from lightune.errors import RunError
 
 
-def check_gradients(model: nn.Module, batch: Mapping[str, Tensor], head: Sequence[str]) -> None:
-    """Run one batch (input_ids, attention_mask, labels) forward and backward and look at the gradients.
+def check_gradients(model: nn.Module, batch: Mapping[str, Any], head: Sequence[str]) -> None:
+    """Run one batch (what the model takes, and labels) forward and backward and look at the gradients.
 
     head: the names of the head's modules. Every trainable tensor of the head must get a gradient that is not zero, and
     so must at least one trainable tensor beside it where there are any (a fresh adapter's first factor may rightly
@@ -21,9 +23,8 @@ def check_gradients(model: nn.Module, batch: Mapping[str, Tensor], head: Sequenc
     was_training = model.training
     model.train()
     with torch.random.fork_rng():
-        logits = model(
-            input_ids=batch["input_ids"].to(device), attention_mask=batch["attention_mask"].to(device)
-        ).logits
+        inputs = on_device({name: value for name, value in batch.items() if name != "labels"}, device)
+        logits = model(**inputs).logits
         nn.functional.cross_entropy(logits.float(), batch["labels"].to(device)).backward()
     seen = {
         name: parameter.grad is not None and bool((parameter.grad != 0).any())

@@ -4,7 +4,9 @@ padding. All else, from the optimizer to evaluation and checkpoints, is the Trai
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,17 @@ from transformers import Trainer
 from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalLoopOutput
 
-from lightune.compute import length_batches
+from lightune.compute import Layout
+from lightune.models import SEGMENTS
+from lightune.records import Plan
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
 from lightune.training.callbacks import AfterStep, Work
 from lightune.training.demands import NOTHING, Demands
+from lightune.training.planning import micro_batches
 from lightune.training.trained_state import load_trained, save_trained
 from lightune.whole import whole_file
+
+PADDED = Layout(packed=False)
 
 
 class StepTrainer(Trainer):
@@ -37,6 +44,8 @@ class StepTrainer(Trainer):
         self,
         *,
         pad_id: int,
+        layout: Layout = PADDED,
+        plan: Plan | None = None,
         step_rows: int = 16,
         batch_size: int = 16,
         class_weights: Tensor | None = None,
@@ -49,6 +58,8 @@ class StepTrainer(Trainer):
             self.add_callback(AfterStep(demands.after_step))
         self.demands = demands
         self.pad_id = pad_id
+        self.layout = layout
+        self.plan = plan
         self.step_rows = step_rows
         self.batch_size = batch_size
         self.class_weights = class_weights
@@ -67,7 +78,7 @@ class StepTrainer(Trainer):
         work = self.work
         for batch in micro_batches:
             labels = batch.pop("labels")
-            work.tokens += int(batch["attention_mask"].sum())
+            work.tokens += _useful_tokens(batch)
             work.rows += len(labels)
             with self.compute_loss_context_manager():
                 output = model(**batch, labels=labels) if self.demands.own_loss else model(**batch)
@@ -112,8 +123,11 @@ class StepTrainer(Trainer):
         """Whole steps, in the sampler's order."""
         rows = self.train_dataset
         assert isinstance(rows, TokenRows)
+        assert self.plan is not None
         sampler = StepSampler(len(rows), self.step_rows, self.args.seed)
-        loader = DataLoader(rows, batch_sampler=sampler, collate_fn=StepCollator(self.pad_id, self.batch_size))
+        cut = functools.partial(micro_batches, self.plan, batch_size=self.batch_size)
+        collator = StepCollator(RowCollator(self.pad_id, self.plan.packed), cut)
+        loader = DataLoader(rows, batch_sampler=sampler, collate_fn=collator)
         return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
 
     def get_eval_dataloader(self, eval_dataset: str | Dataset[Any] | None = None) -> DataLoader[Any]:
@@ -152,7 +166,7 @@ class StepTrainer(Trainer):
         """Logits [n, ...] of `rows`, in their order, by the Trainer's own prediction loop."""
         predictions = np.asarray(self.predict(rows).predictions, dtype=np.float64)
         logits = np.empty_like(predictions)
-        logits[[row for batch in length_batches(rows.encoded.lengths) for row in batch]] = predictions
+        logits[[row for batch in self.layout.batches(rows.encoded.lengths) for row in batch]] = predictions
         return logits
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:  # noqa: ARG002
@@ -166,9 +180,13 @@ class StepTrainer(Trainer):
 
     def _length_loader(self, rows: Any) -> DataLoader[Any]:
         assert isinstance(rows, TokenRows)
-        batches = length_batches(rows.encoded.lengths)
-        loader = DataLoader(rows, batch_sampler=batches, collate_fn=RowCollator(self.pad_id))
+        batches = self.layout.batches(rows.encoded.lengths)
+        loader = DataLoader(rows, batch_sampler=batches, collate_fn=RowCollator(self.pad_id, self.layout.packed))
         return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+
+
+def _useful_tokens(batch: Mapping[str, Any]) -> int:
+    return int(batch[SEGMENTS].tokens if SEGMENTS in batch else batch["attention_mask"].sum())
 
 
 def _whole(model: nn.Module | None) -> nn.Module:

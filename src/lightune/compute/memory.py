@@ -1,0 +1,32 @@
+"""How much a training step keeps in memory for its backward pass, seen on a few texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def kept_bytes(model: nn.Module, inputs: Mapping[str, Any]) -> int:
+    """Bytes that one forward pass over `inputs` in training mode keeps for its backward pass, weights left out.
+
+    Each stretch of memory counts once, however many views of it are kept. Mode and random state stay as they were.
+    """
+    weights = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    was_training = model.training
+    model.train()
+    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logits = model(**inputs).logits  # held until all is counted: memory that is freed would be handed out again
+    model.train(was_training)
+    del logits
+    return sum(kept.values())

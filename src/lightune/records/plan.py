@@ -1,0 +1,23 @@
+"""How a training is computed on the machine at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was picked for a training. None of it changes what is learned by more than float32's rounding.
+
+    threads: of torch. packed: texts stand end to end without padding, and the last block is computed for the pooled
+    token alone. onednn: linear layers multiply by oneDNN, not MKL. micro_tokens: of a micro-batch at most.
+    checkpointing: activations are computed again in the backward pass. reasons: why, by the names above.
+    """
+
+    threads: int
+    packed: bool
+    onednn: bool
+    micro_tokens: int
+    checkpointing: bool
+    reasons: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,138 @@
+"""What a training picks for the machine it is on: none of it changes what is learned, all of it how long that takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lightune.compute import even_batches, kept_bytes, length_batches, on_device, onednn_pays, quicken
+from lightune.models import can_pack, onednn_speed
+from lightune.records import Plan, from_json, to_json
+from lightune.runtime import available_memory_bytes, pick_device
+from lightune.training.batches import RowCollator, TokenRows
+from lightune.training.recipe import Recipe
+from lightune.whole import write_whole
+
+# A micro-batch's tokens bound the memory of a step. On a CPU more of them than this make products no faster.
+CPU_TOKENS, GPU_TOKENS = 2048, 32768
+LEAST_TOKENS = 256
+# Of the memory that is free, what activations may take: weights, gradients and the machine's other work need some too.
+SHARE = 0.4
+# Rows of like length that what a step keeps is measured on.
+SAMPLE = 4
+PLAN = "plan.json"
+
+
+def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int) -> Plan:
+    """Pick how `model` is to be trained on `rows`: measures what a few of them keep in memory, and both libraries for
+    matrix products. Leaves the model as it was, but for the speed-ups of `quicken`."""
+    packed, onednn = can_pack(model), onednn_pays()
+    quicken(model, onednn)
+    longest = int(rows.encoded.lengths.max())
+    step = _step_tokens(rows, recipe)
+    default = GPU_TOKENS if pick_device().name == "cuda" else CPU_TOKENS
+    each = bytes_per_token(model, rows, pad_id, packed)
+    free = available_memory_bytes()
+    tokens, checkpointing = fit_memory(default, longest, each, free, can_checkpoint(model))
+    layers = "the model's layers are of a family that is known to give the same answers packed"
+    reasons = {
+        "threads": f"torch's own choice, {torch.get_num_threads()}",
+        "packed": layers if packed else "the model or its method does not allow it: texts are padded, by length",
+        "onednn": _why_onednn(),
+        "micro_tokens": f"{each * tokens / 1e9:.2f} GB kept for the backward pass, of {free / 1e9:.1f} GB free; a step "
+        f"has about {step:,} tokens",
+        "checkpointing": _why_checkpointing(checkpointing, each * longest, free),
+    }
+    return Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing, reasons)
+
+
+def fit_memory(default: int, longest: int, each: float, free: int, can: bool) -> tuple[int, bool]:
+    """Tokens of a micro-batch, and whether activations are computed again.
+
+    default: tokens where memory is no matter; longest: of a text, which no micro-batch can be smaller than; each: bytes
+    kept a token; free: bytes; can: whether the model can compute activations again.
+    """
+    room = SHARE * free / max(each, 1.0)
+    tokens = max(int(min(default, room)), min(longest, default), LEAST_TOKENS)
+    return tokens, can and longest > room
+
+
+def bytes_per_token(model: nn.Module, rows: TokenRows, pad_id: int, packed: bool) -> float:
+    """Bytes a token that a training's forward pass keeps for its backward pass, measured on rows of middling length."""
+    order = np.argsort(rows.encoded.lengths, kind="stable")
+    middle = len(order) // 2
+    sample = [rows[int(row)] for row in order[max(0, middle - SAMPLE // 2) : middle + SAMPLE // 2 + 1]]
+    batch: dict[str, Any] = RowCollator(pad_id, packed)(sample)
+    del batch["labels"]
+    tokens = int(batch["input_ids"].numel())
+    return kept_bytes(model, on_device(batch, next(model.parameters()).device)) / tokens
+
+
+def can_checkpoint(model: nn.Module) -> bool:
+    """Whether transformers knows how to compute this model's activations again."""
+    return bool(getattr(_inner(model), "supports_gradient_checkpointing", False))
+
+
+def carry_out(plan: Plan, model: nn.Module) -> None:
+    """Bring this process and `model` to what `plan` says."""
+    if plan.threads != torch.get_num_threads():
+        torch.set_num_threads(plan.threads)
+    quicken(model, plan.onednn)
+    if plan.checkpointing:
+        compute_again(model)
+
+
+def compute_again(model: nn.Module) -> None:
+    """Have `model` keep the states between its blocks alone, and compute what is inside a block again when its
+    gradient is due (Chen et al. 2016, arXiv 1604.06174)."""
+    inner: Any = _inner(model)
+    # Its name before transformers 5.20 or so, deprecated since.
+    if hasattr(inner, "activation_checkpointing_enable"):
+        inner.activation_checkpointing_enable({"use_reentrant": False})
+    else:
+        inner.gradient_checkpointing_enable({"use_reentrant": False})
+
+
+def micro_batches(plan: Plan, lengths: Any, batch_size: int) -> list[list[int]]:
+    """A step's row numbers cut into micro-batches. lengths: tokens of each row, int64 [rows]; batch_size: most rows."""
+    cut = even_batches if plan.packed else length_batches
+    return cut(lengths, rows=batch_size, tokens=plan.micro_tokens)
+
+
+def kept_plan(folder: Path) -> Plan | None:
+    """The plan that a training which was cut off had; None where there is none that can be read."""
+    try:
+        return from_json(Plan, json.loads((folder / PLAN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def keep_plan(plan: Plan, folder: Path) -> None:
+    """Write `plan` where `kept_plan` finds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / PLAN, json.dumps(to_json(plan), indent=1))
+
+
+def _inner(model: nn.Module) -> Any:
+    """The model of transformers below an adapter."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
+
+
+def _step_tokens(rows: TokenRows, recipe: Recipe) -> int:
+    return round(float(rows.encoded.lengths.mean()) * recipe.step_rows)
+
+
+def _why_onednn() -> str:
+    if pick_device().name != "cpu":
+        return "on a GPU there is no choice"
+    return f"one product of matrices takes oneDNN {1 / max(onednn_speed(), 1e-9):.2f} times as long as MKL here"
+
+
+def _why_checkpointing(checkpointing: bool, longest: float, free: int) -> str:
+    needs = f"the longest text keeps {longest / 1e9:.2f} GB for the backward pass, of {free / 1e9:.1f} GB free"
+    return f"{needs}: it is computed again, for about half as much time more" if checkpointing else f"{needs}"

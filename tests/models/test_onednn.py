@@ -1,0 +1,118 @@
+"""Products by oneDNN are the products: same answers, same gradients, and stock wherever they do not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from lightune.models import onednn, use_onednn
+from lightune.models.onednn import LinearByOneDnn, fits_onednn, product
+from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
+from tests.fixtures.models import KINDS
+
+BATCH = padded(token_rows(5, 20), 0)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(24, 40), nn.Linear(24, 40, bias=False), Conv1D(40, 24)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 7, 24), (5, 24), (1, 24)], ids=str)
+def test_a_layer_and_all_its_gradients_are_torchs(layer: nn.Module, shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    states = torch.randn(shape, requires_grad=True)
+    grad = torch.randn(*shape[:-1], 40)
+    found = []
+    for change in (lambda module: 0, use_onednn):
+        change(layer)
+        layer.zero_grad()
+        states.grad = None
+        answer = layer(states)
+        answer.backward(grad)
+        assert states.grad is not None
+        found.append([answer.detach(), states.grad.clone(), *(p.grad.clone() for p in layer.parameters())])
+    del layer.forward
+    for one, other in zip(*found, strict=True):
+        assert one.shape == other.shape
+        assert largest_difference(one, other) < 1e-5
+
+
+def test_gradients_agree_with_finite_differences(monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_double(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        return nn.functional.linear(states, weight, bias)
+
+    monkeypatch.setattr(onednn, "product", in_double)
+    torch.manual_seed(0)
+    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((6, 4), (5, 4), (5,))]
+    assert torch.autograd.gradcheck(LinearByOneDnn.apply, inputs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_answers_as_before(bases: dict[str, Path], kind: str) -> None:
+    model = load(bases[kind]).model
+    before = answers(model, **BATCH)
+    assert use_onednn(model) > 4
+    assert largest_difference(answers(model, **BATCH), before) < 1e-5
+
+
+def test_a_frozen_layer_keeps_nothing_of_its_input() -> None:
+    layer = nn.Linear(8, 8).requires_grad_(False)
+    use_onednn(layer)
+    states = torch.randn(4, 8, requires_grad=True)
+    kept: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        layer(states)
+    assert [tensor.data_ptr() for tensor in kept] == [layer.weight.data_ptr()]
+
+
+def test_what_does_not_fit_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = nn.Linear(8, 8)
+    use_onednn(layer)
+
+    def never(*args: Any) -> None:
+        raise AssertionError("oneDNN was called")
+
+    monkeypatch.setattr(onednn, "product", never)
+    with pytest.raises(AssertionError, match="oneDNN was called"):
+        layer(torch.randn(2, 8))
+    assert layer(torch.randn(0, 8)).shape == (0, 8)
+    assert layer.double()(torch.randn(2, 8).double()).dtype is torch.float64
+    layer.float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(torch.randn(2, 8)).dtype is torch.bfloat16
+    exported = torch.export.export(layer, (torch.randn(2, 8),))
+    assert "mkldnn" not in str(exported.graph)
+
+
+def test_it_is_measured_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    onednn.speed.cache_clear()
+    calls: list[int] = []
+    monkeypatch.setattr(onednn, "_seconds", lambda *args: calls.append(1) or float(len(calls)))
+    assert onednn.speed() == 0.5
+    assert onednn.speed() == 0.5
+    assert len(calls) == 2
+    onednn.speed.cache_clear()
+
+
+def test_without_onednn_it_is_never_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    onednn.speed.cache_clear()
+    monkeypatch.setattr(onednn, "available", lambda: False)
+    assert onednn.speed() == 0.0
+    onednn.speed.cache_clear()
+
+
+def test_a_layers_copy_computes_with_its_own_weights() -> None:
+    import copy
+
+    layer = nn.Linear(8, 8)
+    use_onednn(layer)
+    other = copy.deepcopy(layer)
+    with torch.no_grad():
+        other.weight.zero_()
+    states = torch.randn(2, 8)
+    assert torch.equal(other(states), other.bias.expand(2, 8))
+    assert not torch.equal(layer(states), other(states))
+    assert fits_onednn(states, layer.weight)
+    assert largest_difference(product(states, layer.weight, layer.bias), layer(states)) == 0.0

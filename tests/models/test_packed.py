@@ -1,0 +1,155 @@
+"""Texts packed end to end get the answers and the gradients that they get alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from lightune.catalogue import METHODS, PROMPT
+from lightune.errors import LightuneError
+from lightune.methods import attach
+from lightune.models import SEGMENTS, Segments, can_pack
+from lightune.models.segments import causal_in_segments, last_in_segments
+from lightune.training.planning import compute_again
+from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
+from tests.fixtures.models import DECODERS, ENCODERS
+
+LENGTHS = (5, 20, 1, 33)
+ROWS = token_rows(*LENGTHS)
+
+
+def packed(rows: list[Tensor] = ROWS) -> dict[str, Any]:
+    return {"input_ids": torch.cat(rows)[None], SEGMENTS: Segments(tuple(len(row) for row in rows))}
+
+
+def gradients(model: nn.Module, **inputs: Any) -> dict[str, Tensor]:
+    model.zero_grad()
+    model(**inputs).logits.square().sum().backward()
+    return {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
+
+
+def test_segments_know_where_their_tokens_stand() -> None:
+    segments = Segments((2, 1, 3))
+    assert segments.tokens == 6
+    assert segments.positions(torch.device("cpu")).tolist() == [[0, 1, 0, 0, 1, 2]]
+    assert segments.last(torch.device("cpu")).tolist() == [1, 2, 5]
+
+
+@pytest.mark.parametrize("shared", [1, 2], ids=["a key a head", "shared keys"])
+def test_attention_in_segments_is_attention_of_each_text(shared: int) -> None:
+    torch.manual_seed(0)
+    segments = Segments(LENGTHS)
+    query = torch.randn(1, 4, segments.tokens, 8)
+    key, value = (torch.randn(1, 4 // shared, segments.tokens, 8) for _ in range(2))
+    found = causal_in_segments(query, key, value, segments, 0.0, 0.3)
+    assert found.shape == (1, segments.tokens, 4, 8)
+    last = last_in_segments(query[:, :, segments.last(query.device)], key, value, segments, 0.0, 0.3)
+    start = 0
+    for at, length in enumerate(LENGTHS):
+        own = [one[:, :, start : start + length] for one in (query, key, value)]
+        alone = scaled_dot_product_attention(*own, is_causal=True, scale=0.3, enable_gqa=True).transpose(1, 2)
+        assert largest_difference(found[:, start : start + length], alone) < 1e-6
+        assert largest_difference(last[:, at], alone[:, -1]) < 1e-6
+        start += length
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_packed_texts_get_the_logits_and_gradients_of_padded_ones(bases: dict[str, Path], kind: str) -> None:
+    base = load(bases[kind])
+    assert can_pack(base.model)
+    assert largest_difference(answers(base.model, **packed()), answers(base.model, **padded(ROWS, 0))) < 1e-5
+    one, other = gradients(base.model, **packed()), gradients(base.model, **padded(ROWS, 0))
+    assert one.keys() == other.keys()
+    largest = max(value.abs().max().item() for value in other.values())
+    assert max(largest_difference(one[name], other[name]) for name in one) < 1e-5 * max(largest, 1.0)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_another_text_in_the_row_changes_nothing(bases: dict[str, Path], kind: str) -> None:
+    model = load(bases[kind]).model
+    other = [ROWS[0], token_rows(17, seed=9)[0], *ROWS[2:]]
+    one, two = answers(model, **packed()), answers(model, **packed(other))
+    assert largest_difference(one[[0, 2, 3]], two[[0, 2, 3]]) < 1e-6
+    assert largest_difference(one[1], two[1]) > 1e-3
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_an_encoder_is_not_packed(bases: dict[str, Path], kind: str) -> None:
+    assert not can_pack(load(bases[kind]).model)
+
+
+def test_a_model_that_slides_its_attention_is_not_packed(bases: dict[str, Path]) -> None:
+    model = load(bases["qwen2"]).model
+    model.config.layer_types = ["sliding_attention"] * model.config.num_hidden_layers
+    assert not can_pack(model)
+
+
+def test_a_block_of_another_class_is_not_packed(bases: dict[str, Path]) -> None:
+    model: Any = load(bases["gpt2"]).model
+
+    class Own(type(model.transformer.h[0])):  # type: ignore[misc]
+        pass
+
+    model.transformer.h[0].__class__ = Own
+    assert not can_pack(model)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_gradient_checkpointing_leaves_packed_gradients_as_they_are(bases: dict[str, Path], kind: str) -> None:
+    base = load(bases[kind])
+    model: Any = with_lora(base.model, base.head.modules)
+    wake_adapter(model)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("attention_dropout",):
+            if hasattr(module, name):
+                setattr(module, name, 0.0)
+    plain = gradients(model, **packed())
+    compute_again(model)
+    again = gradients(model, **packed())
+    assert plain.keys() == again.keys()
+    assert max(largest_difference(plain[name], again[name]) for name in plain) < 1e-5
+
+
+REPRESENTATIVES = ("lora", "dora", "ia3", "oft", "ln-tuning", "adalora", "vera")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in REPRESENTATIVES else pytest.param(name, marks=pytest.mark.full)
+        for name, method in METHODS.items()
+        if method.targets != PROMPT and not method.quantised and name != "lily"  # its answers depend on the batch
+    ],
+)
+@pytest.mark.parametrize("kind", ["gpt2", pytest.param("llama", marks=pytest.mark.full)])
+def test_every_method_that_is_packed_answers_as_it_does_padded(bases: dict[str, Path], kind: str, name: str) -> None:
+    base = load(bases[kind])
+    try:
+        model = attach(base.model, base.head.modules, METHODS[name], seed=1)
+    except LightuneError:
+        return  # `lightune methods` says why
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad and parameter.is_floating_point():
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    model.eval()
+    if not can_pack(model):
+        pytest.fail(f"{name} is not packed on {kind}") if name in REPRESENTATIVES else None
+        return
+    one, two = answers(model, **packed()), answers(model, **padded(ROWS, 0))
+    assert largest_difference(one, two) < 1e-5 * max(1.0, two.abs().max().item())
+
+
+@pytest.mark.parametrize("name", ["prompt-tuning", "prefix-tuning", "adaption-prompt"])
+def test_virtual_tokens_are_not_packed(bases: dict[str, Path], name: str) -> None:
+    base = load(bases["llama"])
+    assert not can_pack(attach(base.model, base.head.modules, METHODS[name], seed=1))

@@ -1,0 +1,101 @@
+"""What a training picks for its machine, and that it goes on with what it picked."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lightune.compute import kept_bytes
+from lightune.records import Plan
+from lightune.training import planning
+from lightune.training.planning import carry_out, fit_memory, keep_plan, kept_plan, plan_training
+from tests.training.tiny import Training
+
+
+@pytest.mark.parametrize(
+    ("default", "longest", "each", "free", "can", "expected"),
+    [
+        (2048, 500, 1e3, 10**9, True, (2048, False)),
+        # 0.4 of a gigabyte holds 1,000 tokens of 400 KB.
+        (2048, 500, 4e5, 10**9, True, (1000, False)),
+        # A text longer than what fits: no micro-batch can be smaller, so its activations are computed again.
+        (2048, 1500, 4e5, 10**9, True, (1500, True)),
+        (2048, 1500, 4e5, 10**9, False, (1500, False)),
+        (2048, 10, 4e5, 10**6, False, (256, False)),
+    ],
+)
+def test_micro_batches_fit_the_memory_there_is(
+    default: int, longest: int, each: float, free: int, can: bool, expected: tuple[int, bool]
+) -> None:
+    assert fit_memory(default, longest, each, free, can) == expected
+
+
+def test_what_a_step_keeps_grows_with_its_tokens_and_leaves_weights_out(bases: dict[str, Path]) -> None:
+    training = Training(bases["gpt2"])
+    one, two = (
+        kept_bytes(training.model, {"input_ids": torch.ones(1, width, dtype=torch.int64)}) for width in (20, 40)
+    )
+    assert 1.8 < two / one < 2.2
+    weights = sum(parameter.numel() * 4 for parameter in training.model.parameters())
+    assert one < weights
+
+
+def test_a_plan_names_each_choice_and_its_reason(bases: dict[str, Path]) -> None:
+    training = Training(bases["gpt2"])
+    plan = plan_training(training.model, training.train, training.recipe(), training.pad_id)
+    choices = {field.name for field in dataclasses.fields(Plan)} - {"reasons"}
+    assert set(plan.reasons) == choices
+    assert plan.packed
+    assert not plan.checkpointing
+    assert plan.threads == torch.get_num_threads()
+
+
+def test_little_memory_makes_small_micro_batches_and_computes_activations_again(
+    bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(bases["gpt2"])
+    monkeypatch.setattr(planning, "available_memory_bytes", lambda: 1000)
+    plan = plan_training(training.model, training.train, training.recipe(), training.pad_id)
+    assert plan.micro_tokens == planning.LEAST_TOKENS
+    assert plan.checkpointing
+    carry_out(plan, training.model)
+    assert any(getattr(module, "gradient_checkpointing", False) for module in training.model.modules())
+
+
+def test_a_training_that_goes_on_keeps_its_plan(bases: dict[str, Path], tmp_path: Path) -> None:
+    training = Training(bases["gpt2"])
+    threads = torch.get_num_threads()
+    plan = Plan(
+        threads + 1, packed=False, onednn=False, micro_tokens=123, checkpointing=False, reasons={"threads": "x"}
+    )
+    keep_plan(plan, tmp_path)
+    try:
+        trained = training.fit(training.recipe(max_steps=2), tmp_path)
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
+    assert trained.facts.plan == plan
+    assert kept_plan(tmp_path) == plan
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"threads": "many"}'])
+def test_a_damaged_plan_counts_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / planning.PLAN).write_text(text)
+    assert kept_plan(tmp_path) is None
+
+
+def test_plans_differ_and_what_is_learned_does_not(bases: dict[str, Path], tmp_path: Path) -> None:
+    found: list[dict[str, Any]] = []
+    for at, choice in enumerate([(True, True, 64), (False, False, 4096), (True, False, 4096)]):
+        packed, onednn, tokens = choice
+        training = Training(bases["gpt2"])
+        folder = tmp_path / str(at)
+        keep_plan(Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing=at == 2), folder)
+        training.fit(training.recipe(max_steps=4), folder)
+        found.append(training.weights())
+    for other in found[1:]:
+        assert max((found[0][name] - other[name]).abs().max().item() for name in other) < 2e-5
