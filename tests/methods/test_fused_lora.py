@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lightune.catalogue import METHODS
-from lightune.methods import attach, fuse_lora, fused_lora
+from lightune.methods import attach, fuse_lora, fused_lora, merge_plain_lora
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter
 
 BATCH = padded(token_rows(5, 20), 0)
@@ -94,3 +94,23 @@ def test_switched_off_and_merged_it_is_the_base_and_the_merge(bases: dict[str, P
     assert not calls
     assert largest_difference(answers(model, **BATCH), adapted_answers) < 1e-5
     assert calls
+
+
+def test_a_plain_adapter_is_merged_and_answers_the_same(bases: dict[str, Path], calls: list[int]) -> None:
+    model = adapted(bases["gpt2"])
+    fuse_lora(model)
+    before = answers(model, **BATCH)
+    calls.clear()
+    assert merge_plain_lora(model)
+    assert largest_difference(answers(model, **BATCH), before) < 1e-5
+    assert not calls
+    assert not merge_plain_lora(model)
+
+
+@pytest.mark.parametrize("name", ["dora", "ia3", "bitfit"])
+def test_what_is_not_plain_is_not_merged(bases: dict[str, Path], name: str) -> None:
+    base = load(bases["gpt2"])
+    model = attach(base.model, base.head.modules, METHODS[name])
+    before = answers(model, **BATCH)
+    assert not merge_plain_lora(model)
+    assert largest_difference(answers(model, **BATCH), before) == 0.0

@@ -13,8 +13,11 @@ from torch import nn
 from lightune.compute.encoding import Encoder
 from lightune.compute.forward import logits_of
 from lightune.compute.quickening import quicken
+from lightune.methods import merge_plain_lora
 from lightune.runtime import move
 
+# Tokens from which a LoRA adapter is written into the weights first: that takes as long as some thousand of them.
+MERGE_FROM = 50_000
 OnRows = Callable[[int], None]
 
 
@@ -48,6 +51,8 @@ class ModelScorer:
     def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
         """Forward passes over the texts, cut at the encoder's limit."""
         encoded = self.encoder.encode(texts)
+        if encoded.lengths.sum() >= MERGE_FROM:
+            merge_plain_lora(self.model)  # a second time there is nothing left to merge
         logits = logits_of(self.model, encoded, int(self.encoder.tokenizer.pad_token_id), on_rows)
         logits = logits[:, 0] if logits.ndim == 3 else logits
         return Scored(logits, int(encoded.lengths.sum()), encoded.cut)

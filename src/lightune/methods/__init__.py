@@ -11,7 +11,7 @@ from lightune.methods.adapters import (
 )
 from lightune.methods.attach import attach
 from lightune.methods.configuring import option_names, peft_config
-from lightune.methods.fused_lora import fuse_lora
+from lightune.methods.fused_lora import fuse_lora, merge_plain_lora
 from lightune.methods.hooks import after_step, initialise_from_texts, rate_factors, why_not_here
 from lightune.methods.layers import bias_names, linear_layers
 from lightune.methods.merging import merge, stock_route, stock_route_of, why_not_merged
@@ -33,6 +33,7 @@ __all__ = [
     "linear_layers",
     "load_adapter",
     "merge",
+    "merge_plain_lora",
     "method_of",
     "option_names",
     "peft_config",

@@ -6,7 +6,9 @@ import types
 from typing import Any, cast
 
 import torch
+from peft import PeftModel
 from peft.tuners.lora.layer import Linear as LoraLinear
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
@@ -25,6 +27,17 @@ def fuse_lora(model: nn.Module) -> int:
     for module in found:
         module.forward = types.MethodType(_forward, module)  # type: ignore[method-assign]
     return len(found)
+
+
+def merge_plain_lora(model: nn.Module) -> bool:
+    """Write the adapter of `model` into its weights where it is plain LoRA on float32 layers, in place, so that what
+    follows computes without it. Answers agree within 1e-5 of before. Returns whether it did."""
+    layers: list[Any] = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    if not isinstance(model, PeftModel) or not all(type(layer) is LoraLinear and _is_plain(layer) for layer in layers):
+        return False
+    model.eval()
+    model.merge_adapter()
+    return True
 
 
 class LoraByOneDnn(torch.autograd.Function):
