@@ -1,6 +1,7 @@
 """The one door to transformers' models: found, loaded, given a head and a pooling that can be trusted."""
 
 from lightune.models.conv1d import to_conv1d, to_linear
+from lightune.models.dropout import use_bulk_dropout
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
 from lightune.models.limits import longest_input, resolve_max_length
@@ -58,6 +59,7 @@ __all__ = [
     "stock_tokenizer",
     "to_conv1d",
     "to_linear",
+    "use_bulk_dropout",
     "use_onednn",
     "weights_digest",
     "why_no_language_head",

@@ -14,6 +14,8 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from lightune.models.dropout import bulk_dropout
+
 # The name under which transformers' models find the attention below.
 ATTENTION = "sdpa_in_segments"
 # By this argument a forward pass is told that its one row is packed.
@@ -83,10 +85,13 @@ def causal_in_segments(
         return _varlen(query, key, value, segments.lengths, segments, (-1, 0), scaling)
     key, value = _for_each_head(query, key, value)
     parts = (tensor.split(segments.lengths, dim=2) for tensor in (query, key, value))
-    answers = [
-        scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scaling).transpose(1, 2)
-        for q, k, v in zip(*parts, strict=True)
-    ]
+    if dropout > 0.0:
+        answers = [_causal_with_dropout(q, k, v, dropout, scaling) for q, k, v in zip(*parts, strict=True)]
+    else:
+        answers = [
+            scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling).transpose(1, 2)
+            for q, k, v in zip(*parts, strict=True)
+        ]
     return torch.cat(answers, dim=1)
 
 
@@ -106,6 +111,19 @@ def last_in_segments(
         scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling).transpose(1, 2) for q, k, v in parts
     ]
     return torch.cat(answers, dim=1)
+
+
+def _causal_with_dropout(query: Tensor, key: Tensor, value: Tensor, dropout: float, scaling: float | None) -> Tensor:
+    """Causal attention of one text with dropout on its weights: [1, heads, tokens, width] to [1, tokens, heads, width].
+
+    torch's own does the same in more passes, since its fused path knows no dropout on a CPU.
+    """
+    length = query.shape[2]
+    scale = query.shape[3] ** -0.5 if scaling is None else scaling
+    unseen = torch.full((length, length), float("-inf"), dtype=query.dtype, device=query.device).triu(1)
+    scores = torch.baddbmm(unseen.expand(query.shape[1], -1, -1), query[0], key[0].transpose(1, 2), alpha=scale)
+    weights = bulk_dropout(scores.softmax(dim=-1), dropout)
+    return torch.bmm(weights, value[0]).transpose(0, 1)[None]
 
 
 def _has_varlen(query: Tensor, dropout: float) -> bool:
