@@ -11,6 +11,7 @@ from lightune.compute.padded import LEFT, RIGHT, padded_logits
 from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
 from lightune.compute.scorer import ModelScorer, Scored, Scorer
+from lightune.compute.token_cache import TokenCache
 from lightune.compute.zero_shot import ZeroShotScorer
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ProbeScorer",
     "Scored",
     "Scorer",
+    "TokenCache",
     "ZeroShotScorer",
     "collate",
     "length_batches",
