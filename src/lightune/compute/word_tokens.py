@@ -19,7 +19,7 @@ ODD_SPACE = re.compile("[\x85\xa0\u1680\u180e\u2000-\u200b\u2028\u2029\u202f\u20
 # Words a list: an answer of the tokenizers library costs as much as many words, and lists are worked on in parallel.
 WORDS = 500
 # Memory for what is known, about; all of it is forgotten when it is full.
-KNOWN_BYTES = 32 * 2**20
+KNOWN_BYTES = 64 * 2**20
 # Of a word with its tokens beside its characters: two Python objects and their place in a dict.
 WORD_BYTES = 200
 
