@@ -18,6 +18,9 @@ from lightune.arms.base import ArmContext
 from lightune.arms.registry import KINDS
 from lightune.artifacts import read_manifest
 from lightune.catalogue import METHODS
+from lightune.compute import Encoder, encoding
+from lightune.compute.token_file import TokenFile
+from lightune.compute.tokenising import tokenise
 from lightune.config import LoraConfig, ModelConfig, StudyConfig, TrainingConfig, config_to_dict
 from lightune.errors import ConfigError, RunError
 from lightune.progress import silent
@@ -57,6 +60,47 @@ def test_an_arm_depends_on_its_own_settings_alone():
     assert arm_kind("lora").settings(settings).keys() == {"training", "lora", "method", "rate_trials"}
     assert arm_kind("probe").settings(settings).keys() == {"training", "probe"}
     assert not arm_kind("tfidf").needs_model
+
+
+@pytest.mark.parametrize("second", ["pretrained", "probe", "lora"])
+def test_runs_of_a_study_tokenise_each_text_once(bases, tmp_path, monkeypatch, second):
+    asked = []
+    monkeypatch.setattr(encoding, "tokenise", lambda own, texts: asked.extend(texts) or tokenise(own, texts))
+    alone = replace(context(second, bases["gpt2"], tmp_path / "alone"), seed=1)
+    before = make_arm(alone).fit(TRAIN, HELD_OUT)
+    logits = before.logits(TEXTS)
+    first = make_arm(context("full", bases["gpt2"], tmp_path / "first")).fit(TRAIN, HELD_OUT)
+    asked.clear()
+    again = replace(alone, scratch=tmp_path / "again", cache=first.context.cache)
+    again.scratch.mkdir()
+    after = make_arm(again).fit(TRAIN, HELD_OUT)
+    answers = after.predict_each(HELD_OUT)
+    assert asked == []
+    np.testing.assert_array_equal(after.logits(TEXTS), logits)
+    # What an earlier run took for it counts as if this one had done it.
+    kept = Encoder(first.base.tokenizer, 20, "head").cached(first.context.cache).encode(TEXTS)
+    assert answers.seconds > kept.spared > 0
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_tokens_are_not_kept_where_no_text_may_stay(bases, tmp_path, keep):
+    told = context("pretrained", bases["gpt2"], tmp_path)
+    told = replace(told, config=replace(told.config, keep_texts=keep))
+    make_arm(told).fit(TRAIN, HELD_OUT).predict_each(HELD_OUT)
+    assert bool(list(tmp_path.rglob("tokens-*"))) == keep
+
+
+@pytest.mark.parametrize("arm", ["probe", "lora"])
+def test_seconds_that_the_cache_spares_are_counted(bases, tmp_path, monkeypatch, arm):
+    told = context(arm, bases["gpt2"], tmp_path)
+    make_arm(told).fit(TRAIN, HELD_OUT)
+    for path in told.cache.glob("features-*"):
+        path.unlink()
+    (tmp_path / "again").mkdir()
+    monkeypatch.setattr(TokenFile, "seconds_for", lambda self, places: 1000.0 if len(places) else 0.0)
+    again = make_arm(replace(told, scratch=tmp_path / "again")).fit(TRAIN, HELD_OUT)
+    assert 2000 < again.facts.fit_seconds < 3000
+    assert 1000 < again.predict_each(HELD_OUT).seconds < 2000
 
 
 def can(arm: str, kind: str) -> bool:

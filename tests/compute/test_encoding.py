@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightune.compute import Encoder, encoding
+from lightune.compute import Encoder, tokenising
 from lightune.models import find_model, load_tokenizer
 from tests.fixtures.models import SENTENCES
 
@@ -79,7 +79,7 @@ def test_tokens_are_counted_before_the_cut(tokenizer: object) -> None:
 def test_chunks_make_no_difference(tokenizer: object, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Encoder(tokenizer, 12, "head+tail")
     whole, counted = encoder.encode(TEXTS), encoder.count(TEXTS)
-    monkeypatch.setattr(encoding, "CHUNK", chunk)
+    monkeypatch.setattr(tokenising, "CHUNK", chunk)
     again = encoder.encode(TEXTS)
     assert [ids.tolist() for ids in again.ids] == [ids.tolist() for ids in whole.ids]
     assert again.cut.tolist() == whole.cut.tolist()

@@ -48,7 +48,7 @@ class FittedModel(ABC):
         tokens = TokenRows(encoded, np.zeros(len(encoded), dtype=np.int64))
         logits = predict(self.model, tokens, self.pad_id, self.context.scratch, self.context.progress)
         each = logits.transpose(1, 0, 2) if logits.ndim == 3 else logits[None]
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start + encoded.spared  # as if it were the study's first to read these texts
         return Predicted(softmax(each), int(encoded.lengths.sum()), seconds, encoded.cut)
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -73,11 +73,12 @@ class FittedModel(ABC):
 
 
 def load_base(context: ArmContext) -> tuple[Classifier, Encoder]:
-    """Load the study's base model for its labels, on the device, with the encoder for its cut."""
+    """Load the study's base model for its labels, on the device, with the encoder for its cut, which keeps tokens in
+    the study's cache; not where no text may stay in its folder, since tokens can be read back."""
     asked = context.config.model
     base = load_classifier(find_model(asked.source), context.label_names, context.seed)
     move(base.model)
     encoder = Encoder(
         base.tokenizer, resolve_max_length(asked.max_length, base.source.config, base.tokenizer), asked.truncate
     )
-    return base, encoder
+    return base, encoder.cached(context.cache) if context.config.keep_texts else encoder

@@ -35,7 +35,8 @@ class FittedScorer(ABC):
         tick = counting(len(rows), lambda done, total: self.context.progress("predict", done, total, {}))
         scored = self.scorer.score(rows.texts, tick)
         probabilities = softmax(scored.logits)[None]
-        return Predicted(probabilities, scored.tokens, time.perf_counter() - start, scored.cut)
+        seconds = time.perf_counter() - start + scored.spared
+        return Predicted(probabilities, scored.tokens, seconds, scored.cut)
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Logits [texts, labels]."""

@@ -61,7 +61,7 @@ class ProbeArm:
         if features.cached:
             notes.append(f"{features.cached:,} rows had their features from an earlier run: the time leaves those out.")
         facts = FitFacts(
-            fit_seconds=time.perf_counter() - start,
+            fit_seconds=time.perf_counter() - start + features.spared,
             trainable_parameters=linear.weight.size + linear.bias.size,
             total_parameters=total + linear.weight.size + linear.bias.size,
             tokens=features.tokens,
@@ -109,6 +109,7 @@ class _Features:
         told.append(pick_device().precision)
         self.cache = FeatureCache(context.cache, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16])
         self.tokens = 0
+        self.spared = 0.0
         self.cached = 0
 
     def of(self, rows: Rows) -> NDArray[np.float32]:
@@ -127,5 +128,6 @@ class _Features:
     def _compute(self, texts: Sequence[str]) -> NDArray[np.float32]:
         encoded = self.encoder.encode(texts)
         self.tokens += int(encoded.lengths.sum())
+        self.spared += encoded.spared
         tick = counting(len(texts), lambda done, total: self.context.progress("features", done, total, {}))
         return pooled_features(self.base.model, encoded, int(self.base.tokenizer.pad_token_id), self.pooling, tick)

@@ -22,6 +22,7 @@ from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
 from lightune.compute.quickening import onednn_pays, quicken
 from lightune.compute.scorer import ModelScorer, Scored, Scorer
+from lightune.compute.token_cache import TokenCache
 from lightune.compute.zero_shot import ZeroShotScorer
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "ProbeScorer",
     "Scored",
     "Scorer",
+    "TokenCache",
     "ZeroShotScorer",
     "collate",
     "even_batches",

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 1000
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+from lightune.compute.token_cache import TokenCache, cache_for
+from lightune.compute.tokenising import tokenise
+
+Ids = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Tokenised texts. ids: an int32 array a text, no padding, at least one token each. cut: bool [n], was it cut."""
+    """Tokenised texts. ids: an int32 array a text, no padding, at least one token each. cut: bool [n], was it cut.
 
-    ids: tuple[NDArray[np.int32], ...]
+    spared: seconds that tokenising had taken for those texts whose tokens were kept from then; 0 without a cache."""
+
+    ids: tuple[Ids, ...]
     cut: NDArray[np.bool_]
+    spared: float = 0.0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -36,11 +41,13 @@ class Encoder:
 
     max_length: tokens of a text at most, the tokenizer's special ones included. truncate: what stays of a longer text:
     its `head`, its `tail`, or `head+tail`, half of each (Sun et al. 2019, arXiv 1905.05583), the odd token to the head.
+    cache: keeps the uncut tokens on disk, so that encoders of other cuts share them.
     """
 
     tokenizer: Any
     max_length: int
     truncate: str
+    cache: TokenCache | None = field(default=None, repr=False, compare=False)
     prefix: tuple[int, ...] = field(init=False)
     suffix: tuple[int, ...] = field(init=False)
 
@@ -58,38 +65,49 @@ class Encoder:
         """How many of a text's own tokens fit."""
         return self.max_length - len(self.prefix) - len(self.suffix)
 
+    def cached(self, folder: Path) -> Encoder:
+        """The same, with tokens kept in `folder`; itself where the tokenizer's tokens cannot be kept."""
+        cache = cache_for(folder, self.tokenizer)
+        return self if cache is None else replace(self, cache=cache)
+
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Tokenise and cut `texts`. An empty text becomes one padding token that is attended to."""
-        ids: list[NDArray[np.int32]] = []
+        rows, spared = self._tokens(texts)
+        before, after = np.asarray(self.prefix, dtype=np.int32), np.asarray(self.suffix, dtype=np.int32)
+        ids: list[Ids] = []
         cut: list[bool] = []
-        for tokens in self._tokens(texts):
-            kept = cut_tokens(tokens, self.room, self.truncate)
-            cut.append(len(kept) < len(tokens))
-            row = [*self.prefix, *kept, *self.suffix] or [self.tokenizer.pad_token_id]
-            ids.append(np.asarray(row, dtype=np.int32))
-        return Encoded(tuple(ids), np.asarray(cut, dtype=np.bool_))
+        for tokens in rows:
+            head, tail = kept_tokens(len(tokens), self.room, self.truncate)
+            cut.append(head + tail < len(tokens))
+            row = np.concatenate((before, tokens[:head], tokens[len(tokens) - tail :], after))
+            ids.append(row if len(row) else np.asarray([self.tokenizer.pad_token_id], dtype=np.int32))
+        return Encoded(tuple(ids), np.asarray(cut, dtype=np.bool_), spared)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens that each text has before it is cut, special ones included."""
         extra = len(self.prefix) + len(self.suffix)
-        return [len(tokens) + extra for tokens in self._tokens(texts)]
+        return [len(tokens) + extra for tokens in self._tokens(texts)[0]]
 
-    def _tokens(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        for start in range(0, len(texts), CHUNK):
-            # The tokenizers library works on a list in parallel, and a chunk bounds the memory of its answer.
-            # Half a surrogate pair is no character: the tokenizer refuses it, and sees U+FFFD in its place.
-            chunk = [LONE_SURROGATE.sub("\ufffd", text) for text in texts[start : start + CHUNK]]
-            yield from self.tokenizer(
-                chunk, add_special_tokens=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
-            )["input_ids"]
+    def _tokens(self, texts: Sequence[str]) -> tuple[Iterable[Ids], float]:
+        """Each text's own tokens, uncut, and what they had taken where they were kept."""
+        if self.cache is None:
+            return tokenise(self.tokenizer, texts), 0.0
+        kept = self.cache.get(texts, lambda lacking: tokenise(self.tokenizer, lacking))
+        return kept.rows, kept.spared
+
+
+def kept_tokens(length: int, room: int, truncate: str) -> tuple[int, int]:
+    """How many of a text's `length` tokens stay where `room` fit, of its head and of its tail."""
+    if length <= room:
+        return length, 0
+    tail = {"tail": room, "head+tail": room // 2}.get(truncate, 0)
+    return room - tail, tail
 
 
 def cut_tokens(tokens: list[int], room: int, truncate: str) -> list[int]:
     """Keep at most `room` of a text's tokens: its `head`, its `tail`, or `head+tail`."""
-    if len(tokens) <= room:
-        return tokens
-    tail = {"tail": room, "head+tail": room // 2}.get(truncate, 0)
-    return tokens[: room - tail] + tokens[len(tokens) - tail :]
+    head, tail = kept_tokens(len(tokens), room, truncate)
+    return tokens[:head] + tokens[len(tokens) - tail :]
 
 
 def _special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -30,4 +30,4 @@ class ProbeScorer:
         encoded = self.encoder.encode(texts)
         pad_id = int(self.encoder.tokenizer.pad_token_id)
         features = pooled_features(self.model, encoded, pad_id, self.pooling, on_rows)
-        return Scored(self.linear.logits(features), int(encoded.lengths.sum()), encoded.cut)
+        return Scored(self.linear.logits(features), int(encoded.lengths.sum()), encoded.cut, encoded.spared)

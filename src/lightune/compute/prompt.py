@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightune.compute.encoding import CHUNK, LONE_SURROGATE, Encoded, Encoder, cut_tokens
+from lightune.compute.encoding import Encoded, Encoder, cut_tokens
+from lightune.compute.tokenising import CHUNK, characters
 from lightune.errors import ConfigError
 
 TEXT, LABEL = "{text}", "{label}"
@@ -95,7 +96,7 @@ def encode_prompts(
     ids: list[NDArray[np.int32]] = []
     cut: list[bool] = []
     for at in range(0, len(texts), CHUNK):
-        chunk = [LONE_SURROGATE.sub("\ufffd", text) for text in texts[at : at + CHUNK]]
+        chunk = [characters(text) for text in texts[at : at + CHUNK]]
         filled = [f"{prompt.before}{text}{prompt.between}" for text in chunk]
         encoding = tokenizer(filled, add_special_tokens=False, verbose=False)
         for row, text in enumerate(chunk):

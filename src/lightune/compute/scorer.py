@@ -24,11 +24,12 @@ OnRows = Callable[[int], None]
 @dataclass(frozen=True)
 class Scored:
     """Answers: logits [texts, labels], useful tokens read (0: it reads none), and which texts were cut, bool [texts];
-    None where nothing is ever cut."""
+    None where nothing is ever cut. spared: as `Encoded` has it, seconds."""
 
     logits: NDArray[np.float64]
     tokens: int = 0
     cut: NDArray[np.bool_] | None = None
+    spared: float = 0.0
 
 
 class Scorer(Protocol):
@@ -55,4 +56,4 @@ class ModelScorer:
             merge_plain_lora(self.model)  # a second time there is nothing left to merge
         logits = logits_of(self.model, encoded, int(self.encoder.tokenizer.pad_token_id), on_rows)
         logits = logits[:, 0] if logits.ndim == 3 else logits
-        return Scored(logits, int(encoded.lengths.sum()), encoded.cut)
+        return Scored(logits, int(encoded.lengths.sum()), encoded.cut, encoded.spared)

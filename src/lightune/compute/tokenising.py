@@ -1,0 +1,66 @@
+"""Texts to their uncut token ids, as the tokenizer itself would give them, only sooner."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightune.compute.word_tokens import WordTokens, splits_at_words
+
+Ids = NDArray[np.int32]
+
+CHUNK = 1000
+# Fewer texts than this have too few words in common.
+WORTH = 100
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def tokenise(tokenizer: Any, texts: Sequence[str]) -> Iterator[Ids]:
+    """Give each text's token ids, int32 [tokens], without special tokens and uncut. The arrays are not for writing.
+
+    They are to the id what `tokenizer(text, add_special_tokens=False)` gives. Many texts go word by word where the
+    tokenizer allows it, each word once; else they go in lists, on which the tokenizers library works in parallel.
+    """
+    backend = backend_of(tokenizer)
+    words = WordTokens(backend) if len(texts) >= WORTH and backend is not None and splits_at_words(backend) else None
+    for start in range(0, len(texts), CHUNK):
+        # A chunk bounds the memory of an answer.
+        chunk = [characters(text) for text in texts[start : start + CHUNK]]
+        if words is not None:
+            yield from words.tokens(chunk)
+        elif backend is not None:
+            # Without the tokens' places in the text, which nobody reads here and which take a third of the time.
+            found = backend.encode_batch_fast(chunk, add_special_tokens=False)
+            yield from (np.asarray(encoding.ids, dtype=np.int32) for encoding in found)
+        else:
+            called = tokenizer(chunk, add_special_tokens=False, verbose=False)
+            yield from (np.asarray(ids, dtype=np.int32) for ids in called["input_ids"])
+
+
+def characters(text: str) -> str:
+    """Half a surrogate pair is no character: the tokenizer refuses it, and sees U+FFFD in its place."""
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
+
+
+def backend_of(tokenizer: Any) -> Any:
+    """The tokenizers library's own object, set to neither cut nor pad, as a call of the tokenizer sets it.
+
+    None for a tokenizer that has none, or does more than hand the texts to it.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    kind = type(tokenizer)
+    if (
+        not isinstance(tokenizer, PreTrainedTokenizerFast)
+        or kind._encode_plus is not PreTrainedTokenizerFast._encode_plus
+    ):
+        return None
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = tokenizer.split_special_tokens
+    return backend
