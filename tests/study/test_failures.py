@@ -134,7 +134,7 @@ def worker(tmp_path, monkeypatch):
         ("echo first >&2; echo the last words >&2; exit 3", "code 3: the last words"),
         ("exit 4", "code 4"),
         ("exit 0", "code 0"),
-        ('echo \'{"status": 1}\' > "$(dirname $3)/record.json"', "code 0"),
+        ('echo \'{"status": 1}\' > "$(dirname $4)/record.json"', "code 0"),
     ],
 )
 def test_however_a_worker_ends_the_run_is_recorded_as_failed_with_a_sentence(spec, worker, script, said):
