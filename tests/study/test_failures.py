@@ -20,8 +20,6 @@ from lightune.study.runs import RunSpec, read_record
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, write_reviews
 
-pytestmark = pytest.mark.full
-
 
 @pytest.fixture
 def config(tiny_gpt2, tmp_path):
@@ -32,6 +30,7 @@ def _by_name(result):
     return {arm.name: arm for arm in result.arms}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("error", [RunError("It diverged."), ValueError("no <b>luck</b>"), MemoryError("full")])
 def test_an_arm_that_fails_is_named_with_its_reason_and_tried_again_next_time(config, tmp_path, monkeypatch, error):
     def broken(self, train, validation):
@@ -64,6 +63,7 @@ def test_a_study_whose_every_arm_failed_still_has_results_and_a_report(config, t
     assert (tmp_path / "out" / "report.html").exists()
 
 
+@pytest.mark.full
 def test_of_two_seeds_the_one_that_worked_is_kept(config, tmp_path, monkeypatch):
     real = AdapterArm.fit
 
@@ -81,6 +81,7 @@ def test_of_two_seeds_the_one_that_worked_is_kept(config, tmp_path, monkeypatch)
     assert lora.metrics["loss"].value == pytest.approx(lora.seeds[0].metrics["loss"])
 
 
+@pytest.mark.full
 def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not_left_behind(
     config, tmp_path, monkeypatch
 ):
@@ -202,6 +203,7 @@ def test_a_metric_that_validation_cannot_give_is_refused_as_the_one_to_choose_by
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.full
 def test_answers_that_are_no_numbers_are_the_arm_s_failure(config, tmp_path, monkeypatch):
     real = FittedAdapter.predict_each
 
