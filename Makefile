@@ -33,8 +33,9 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The slowest are named each time, so that one that grew is seen: CONTRIBUTING.md says what belongs here.
 unit: install
-	$(PYTEST) -m "not full"
+	$(PYTEST) -m "not full" --durations=5
 
 full: install
 	$(PYTEST) -m full

@@ -18,7 +18,7 @@ from lightune import fresh
 from lightune.errors import RunError
 from lightune.fresh import FreshProcesses, fresh_processes
 
-PATIENCE = 20.0
+PATIENCE = 100.0
 
 
 @pytest.fixture

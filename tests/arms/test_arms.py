@@ -26,6 +26,7 @@ from lightune.errors import ConfigError, RunError
 from lightune.progress import silent
 from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import as_rows, make_reviews
+from tests.fixtures.tiers import few
 
 NAMES = ("bad", "good")
 TRAIN, HELD_OUT = as_rows(make_reviews(24)), as_rows(make_reviews(12, seed=1))
@@ -110,10 +111,11 @@ def can(arm: str, kind: str) -> bool:
 
 # Every method on every architecture is the table of docs/methods.md, which has a test of its own.
 FEW = [name for name in KINDS if name not in METHODS or name in ("lora", "prefix-tuning", "bitfit")]
+ON_GPT2 = [(arm, "gpt2") for arm in KINDS if arm != "qlora"]
 OTHERS = [pytest.param(a, k, marks=pytest.mark.full) for a in FEW for k in ("bert", "llama") if can(a, k)]
 
 
-@pytest.mark.parametrize(("arm", "kind"), [*((arm, "gpt2") for arm in KINDS if arm != "qlora"), *OTHERS])
+@pytest.mark.parametrize(("arm", "kind"), [*few(ON_GPT2, *((arm, "gpt2") for arm in FEW)), *OTHERS])
 def test_what_was_saved_answers_as_what_is_in_memory(bases, tmp_path, arm, kind):
     model = fitted(arm, bases[kind], tmp_path / "scratch")
     model.save(tmp_path / "saved", 1.5)

@@ -9,12 +9,13 @@ from lightune.arms.heads import ManyHeads
 from lightune.models import draw_head
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
 from tests.fixtures.models import ENCODER_DECODERS, KINDS
+from tests.fixtures.tiers import few
 
 SEEDS = (3, 4, 9)
 BATCH = padded(token_rows(4, 9, 6), 0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_each_head_answers_as_it_does_alone(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     together = answers(ManyHeads(base.model, base.head.drawn, SEEDS).eval(), **BATCH)
@@ -25,7 +26,7 @@ def test_each_head_answers_as_it_does_alone(bases: dict[str, Path], kind: str) -
     assert largest_difference(together[:, 0], together[:, 1]) > 1e-3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_the_layers_are_computed_once_a_batch(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     calls: list[str] = []
@@ -39,7 +40,7 @@ def test_the_layers_are_computed_once_a_batch(bases: dict[str, Path], kind: str)
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_the_model_is_left_with_the_first_seeds_head_and_its_own_forward(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind], seed=77)
     many = ManyHeads(base.model, base.head.drawn, SEEDS).eval()

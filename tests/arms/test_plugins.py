@@ -93,6 +93,7 @@ def test_a_package_that_cannot_be_imported_is_named():
 
 
 @pytest.mark.usefixtures("package")
+@pytest.mark.full
 def test_an_installed_arm_is_measured_saved_and_used(tiny_gpt2, tmp_path):
     config: StudyConfig = quick_config(tiny_gpt2, write_reviews(tmp_path / "data", 40, 20), arms=("longer",))
     result = run_study(config, tmp_path / "out", executor=in_process)

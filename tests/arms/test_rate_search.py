@@ -133,6 +133,7 @@ def arm_context(model: Path, scratch: Path, **training: Any) -> ArmContext:
     return ArmContext("lora", config, ("bad", "good"), "good", "", 0, 24, scratch, scratch / "cache", silent)
 
 
+@pytest.mark.full
 def test_an_arm_trains_with_the_rate_that_its_trials_chose(bases: dict[str, Path], tmp_path: Path) -> None:
     fitted = make_arm(arm_context(bases["gpt2"], tmp_path)).fit(TRAIN, HELD_OUT)
     training = fitted.facts.training
@@ -144,6 +145,7 @@ def test_an_arm_trains_with_the_rate_that_its_trials_chose(bases: dict[str, Path
     assert fitted.facts.rows > sum(trial.rows for trial in training.trials) > 0
 
 
+@pytest.mark.full
 def test_where_every_rate_diverges_the_run_says_which_were_tried(bases: dict[str, Path], tmp_path: Path) -> None:
     context = arm_context(bases["gpt2"], tmp_path, learning_rate=1e20, schedule="constant", warmup=0.0, max_steps=30)
     with pytest.raises(RunError, match=r"^The training diverged at each learning rate tried \(.*1e\+20.*\)\. "):

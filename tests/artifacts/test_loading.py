@@ -19,6 +19,7 @@ from lightune.errors import InputError, ModelError
 from lightune.models import quiet_transformers
 from tests.artifacts.helpers import TEXTS, adapted, save_adapted
 from tests.fixtures.models import KINDS, byte_tokenizer, save_classifier, save_language_model
+from tests.fixtures.tiers import few
 
 NAMES = ("bad", "middling", "good")
 
@@ -221,7 +222,7 @@ def test_a_stock_adapter_without_a_head_is_refused(stock_adapter):
         load_artifact(stock_adapter[0])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_classifier_that_stock_transformers_made_agrees_with_its_pipeline(tmp_path, kind):
     folder = save_classifier(tmp_path / "stock", NAMES, kind, seed=2)
     artifact = load_artifact(folder)

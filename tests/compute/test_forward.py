@@ -13,11 +13,12 @@ from lightune.arms.heads import ManyHeads
 from lightune.compute import Encoder, logits_of, softmax
 from tests.fixtures.bases import answers, load
 from tests.fixtures.models import KINDS, SENTENCES
+from tests.fixtures.tiers import few
 
 TEXTS = [SENTENCES[0], "film", "", SENTENCES[1] + SENTENCES[2], "so dull", SENTENCES[3]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_logits_come_in_the_order_of_the_texts_and_equal_each_texts_own(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     encoded = Encoder(base.tokenizer, 48, "head").encode(TEXTS)

@@ -21,13 +21,14 @@ from lightune.compute.prompt import Prompt, encode_prompts, word_tokens
 from lightune.errors import ConfigError
 from lightune.models import LanguageModel, find_model, load_language_model
 from tests.fixtures.models import SENTENCES, tokenizer_for
+from tests.fixtures.tiers import few
 
 TEMPLATES = ["{text}\nIt was {label}.", "The film: {text} is {label}"]
 WORDS = [["a mess", "dull"], ["joy", "brilliant", "xyz"], ["!"]]
 TEXTS = [SENTENCES[0], "film", "", SENTENCES[1], "so dull", "so fine", "a {label}", "half \ud83d a pair", "word " * 900]
 
 
-@pytest.fixture(scope="module", params=["gpt2", "llama", "gemma2", "openai-gpt"])
+@pytest.fixture(scope="module", params=few(["gpt2", "llama", "gemma2", "openai-gpt"], "gpt2"))
 def language(request: pytest.FixtureRequest, bases: dict[str, Path], tmp_path_factory: Any) -> LanguageModel:
     if request.param in bases:
         return load_language_model(find_model(str(bases[request.param])))

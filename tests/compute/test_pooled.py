@@ -12,6 +12,7 @@ from lightune.compute import Encoder, pooled_features
 from lightune.compute.pooled import pool
 from tests.fixtures.bases import load
 from tests.fixtures.models import KINDS, SENTENCES
+from tests.fixtures.tiers import few
 
 TEXTS = [SENTENCES[0], "film", "", SENTENCES[1] + SENTENCES[2], "so dull", SENTENCES[3]]
 
@@ -22,7 +23,7 @@ def read_again(stock: Any, row: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_features_are_the_stock_backbones_of_each_text_alone(bases: dict[str, Path], kind: str, pooling: str) -> None:
     base = load(bases[kind])
     stock = AutoModel.from_pretrained(bases[kind]).eval()

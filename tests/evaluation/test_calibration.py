@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from lightune.evaluation import apply_temperature, calibration, fit_temperature,
 from lightune.records import from_json, to_json
 from lightune.records.scores import Calibration
 
-from .helpers import from_predicted, make, random_rows, softmax
+from .helpers import calls, from_predicted, make, random_rows, softmax
 
 
 def calibrated(rows: int, k: int, seed: int, times: float = 1.0, spread: float = 2.0) -> tuple[NDArray, NDArray]:
@@ -184,8 +183,6 @@ def test_the_intervals_hold_the_truth() -> None:
     assert zero >= 188
 
 
-def test_25_000_rows_take_seconds() -> None:
+def test_25_000_rows_are_taken_together() -> None:
     one = make(*random_rows(25_000, 2))
-    started = time.process_time()
-    calibration(one, temperature=1.5)
-    assert time.process_time() - started < 15
+    assert calls(lambda: calibration(one, temperature=1.5)) < 12_000

@@ -11,6 +11,7 @@ from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from lightune.evaluation import compare, detectable_difference, flipped, point_metrics, with_holm
 from lightune.evaluation import comparison as comparison_module
 from lightune.records import Comparison, Metric, Predictions, TellingRow
+from tests.fixtures.tiers import few
 
 from .helpers import from_predicted, make, random_rows
 
@@ -103,7 +104,7 @@ def test_values_are_the_differences_of_the_points(k: int, positive: int | None) 
     assert found.p_value == pytest.approx(peer_mcnemar(table, exact=True).pvalue, rel=1e-9)
 
 
-@pytest.mark.parametrize(("k", "positive"), [(2, 1), (6, None)])
+@pytest.mark.parametrize(("k", "positive"), few([(2, 1), (6, None)], (2, 1)))
 def test_intervals_are_those_of_rows_drawn_in_pairs_one_by_one(k: int, positive: int | None) -> None:
     a, b = pair(300, k)
     predicted_a, predicted_b = a.probabilities.argmax(axis=1), b.probabilities.argmax(axis=1)

@@ -17,8 +17,11 @@ def test_by_hand() -> None:
     assert holm([]) == ()
 
 
-def test_as_statsmodels() -> None:
+@pytest.mark.parametrize("tied", [False, True])
+def test_as_statsmodels(tied: bool) -> None:
     p_values = np.random.default_rng(0).uniform(size=15) ** 3
+    if tied:
+        p_values = p_values.round(1)
     assert holm(p_values.tolist()) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
 
 

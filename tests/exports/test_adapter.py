@@ -21,6 +21,7 @@ from lightune.exports.adapter import copy_base
 from lightune.models import find_model, quiet_transformers, weights_digest
 from tests.artifacts.helpers import save_adapted
 from tests.fixtures.models import tiny_config, tokenizer_for
+from tests.fixtures.tiers import few
 
 TEXTS = ["the plot is dull", "a joy from the first scene", "bad"]
 
@@ -108,7 +109,7 @@ def test_the_base_is_copied_without_pickles_and_code(lone, tmp_path):
     }
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "llama"])
+@pytest.mark.parametrize("kind", few(["bert", "roberta", "llama"], "bert"))
 def test_every_architecture_is_compared_with_stock_peft(bases, tmp_path, kind):
     save_adapted(tmp_path / "lone", bases[kind], ("bad", "middling", "good"))
     record = export(Order(tmp_path / "lone", "adapter", tmp_path / "out", with_base=True))

@@ -17,6 +17,7 @@ from lightune.exports import Order, export, exporting
 from lightune.models import quiet_transformers
 from tests.artifacts.helpers import save_adapted
 from tests.fixtures.models import END
+from tests.fixtures.tiers import few
 from tests.study.shared import write_reviews
 
 TEXTS = ["the plot is dull", "a joy from the first scene", "good " * 100, f"a joy {END}", "bad"]
@@ -77,7 +78,7 @@ def test_lightune_loads_it_verified_without_the_base(exported, finished, moved):
     )
 
 
-@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta", "llama"])
+@pytest.mark.parametrize("kind", few(["bert", "distilbert", "roberta", "llama"], "bert"))
 def test_every_architecture_is_merged_exactly(bases, tmp_path, kind):
     save_adapted(tmp_path / "lone", bases[kind], ("bad", "middling", "good"))
     record = export(Order(tmp_path / "lone", "merged", tmp_path / "out"))

@@ -16,6 +16,8 @@ BATCH = padded(token_rows(4, 9, 12), 0)
 LABELS = torch.tensor([0, 1, 0])
 # What can be put on a tiny GPT-2 without a CUDA device.
 USABLE = [name for name, method in METHODS.items() if method.refused is None and name != "qlora"]
+# A method of each way to work: beside layers, in their stead, on their outputs, before a text, in every block, alone.
+SHOWN_METHODS = ("lora", "adalora", "oft", "ia3", "prompt-tuning", "prefix-tuning", "bitfit")
 
 
 def attached(folder: Path, name: str, seed: int = 0, steps: int = 3, **options: Any) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ from lightune.errors import ModelError
 from lightune.methods import adapter_config, attach, is_adapter, load_adapter, save_adapter, trainable_parameters
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
 from tests.fixtures.models import KINDS
+from tests.fixtures.tiers import few
 
 BATCH = padded(token_rows(4, 9), 0)
 LABELS = torch.tensor([0, 1])
@@ -45,7 +46,7 @@ def trained_adapter(folder: Path, base_folder: Path, **options: Any) -> tuple[An
     return base, model
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_training_leaves_the_base_as_it_was_to_the_bit(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     before = {name: value.clone() for name, value in load(bases[kind]).model.state_dict().items()}
     _, model = trained_adapter(tmp_path, bases[kind])
@@ -58,7 +59,7 @@ def test_training_leaves_the_base_as_it_was_to_the_bit(bases: dict[str, Path], t
     assert seen == set(before)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_saved_adapter_comes_back_with_the_same_answers(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     _, model = trained_adapter(tmp_path, bases[kind])
     expected = answers(model, **BATCH)
@@ -74,7 +75,7 @@ def test_a_saved_adapter_comes_back_with_the_same_answers(bases: dict[str, Path]
     assert trainable_parameters(loaded)[1] == trainable_parameters(model)[1]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_every_tensor_of_the_head_is_changed_by_training_and_saved(
     bases: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
@@ -132,6 +133,7 @@ def reloaded(bases: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
     return {kind: (off, moved) for kind, off, moved in map(json.loads, done.stdout.splitlines())}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fresh_process_gives_the_same_logits(reloaded: dict[str, tuple[float, float]], kind: str) -> None:
     off, moved = reloaded[kind]
@@ -139,7 +141,7 @@ def test_a_fresh_process_gives_the_same_logits(reloaded: dict[str, tuple[float, 
     assert moved > 1e-2
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_stock_peft_gives_the_same_logits(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     base, model = trained_adapter(tmp_path, bases[kind])
     stock = AutoModelForSequenceClassification.from_pretrained(bases[kind], num_labels=2)

@@ -11,7 +11,8 @@ from lightune.errors import ConfigError, ModelError
 from lightune.methods import attach, merge, option_names, peft_config, trainable_parameters, why_not_merged
 from lightune.training import observe, tensor_digests
 from tests.fixtures.bases import answers, largest_difference, load
-from tests.methods.taught import BATCH, USABLE, attached, teach
+from tests.fixtures.tiers import few
+from tests.methods.taught import BATCH, SHOWN_METHODS, USABLE, attached, teach
 
 # Some of those that begin with something drawn; an adapter of zeros, like IA3's, is the same with every seed.
 DRAWS = ("lora", "dora", "vera", "pvera", "randlora", "fourierft", "tinylora", "unilora", "adalora", "shadow")
@@ -19,7 +20,7 @@ DRAWS = ("lora", "dora", "vera", "pvera", "randlora", "fourierft", "tinylora", "
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly disabled")
 
 
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_it_trains_and_leaves_the_base_as_it_was(bases: dict[str, Path], name: str) -> None:
     before = {own: value.clone() for own, value in load(bases["gpt2"]).model.state_dict().items()}
     base, model = attached(bases["gpt2"], name)
@@ -39,7 +40,7 @@ def test_it_trains_and_leaves_the_base_as_it_was(bases: dict[str, Path], name: s
         assert "transformer.wpe.weight" in same
 
 
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_merged_it_answers_the_same_or_it_says_why_not(bases: dict[str, Path], name: str) -> None:
     stock = load(bases["gpt2"]).model.state_dict()
     _, model = attached(bases["gpt2"], name)
@@ -58,7 +59,7 @@ def test_merged_it_answers_the_same_or_it_says_why_not(bases: dict[str, Path], n
     }
 
 
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_the_seed_decides_what_is_drawn_and_nothing_else_does(bases: dict[str, Path], name: str) -> None:
     found = []
     for seed, noise in ((1, 11), (1, 12), (2, 11)):
@@ -73,7 +74,7 @@ def test_the_seed_decides_what_is_drawn_and_nothing_else_does(bases: dict[str, P
         assert any(not torch.equal(found[0][own], found[2][own]) for own in found[0])
 
 
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_the_catalogues_options_reach_peft(bases: dict[str, Path], name: str) -> None:
     method = METHODS[name]
     if method.peft is None:
@@ -87,7 +88,7 @@ def test_the_catalogues_options_reach_peft(bases: dict[str, Path], name: str) ->
     assert not {"target_modules", "modules_to_save", "task_type"} & set(option_names(method))
 
 
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_an_unknown_option_is_refused_in_one_sentence(bases: dict[str, Path], name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         attached(bases["gpt2"], name, no_such_option=1)

@@ -9,6 +9,7 @@ from safetensors import safe_open
 
 from lightune.catalogue import METHODS, MIX, SAVE
 from lightune.methods import ADAPTER_FILE, save_adapter
+from tests.fixtures.tiers import few
 from tests.methods.taught import USABLE, attached, teach
 
 # torch's own, the first time that a sparse matrix is made.
@@ -35,7 +36,9 @@ def test_adalora_has_a_weighted_sum_that_only_refuses(bases: dict[str, Path]) ->
         model.add_weighted_adapter(["default"], [1.0], "sum")
 
 
-@pytest.mark.parametrize("name", [name for name in USABLE if METHODS[name].peft is not None])
+@pytest.mark.parametrize(
+    "name", few([name for name in USABLE if METHODS[name].peft is not None], "lora", "ia3", "prefix-tuning")
+)
 def test_the_head_is_saved_where_the_catalogue_says_so(bases: dict[str, Path], tmp_path: Path, name: str) -> None:
     _, model = attached(bases["gpt2"], name)
     teach(model, name, 1)

@@ -10,7 +10,8 @@ from lightune.catalogue import METHODS
 from lightune.methods import after_step, attach, initialise_from_texts, rate_factors, why_not_here
 from lightune.training import Demands
 from tests.fixtures.bases import load
-from tests.methods.taught import BATCH, LABELS, USABLE, attached, teach
+from tests.fixtures.tiers import few
+from tests.methods.taught import BATCH, LABELS, SHOWN_METHODS, USABLE, attached, teach
 
 STEPS = 20
 # torch's own, the first time that a sparse matrix is made.
@@ -43,7 +44,7 @@ def test_no_other_method_has_something_to_do_after_a_step(bases: dict[str, Path]
         assert after_step(attached(bases["gpt2"], name)[1]) is None
 
 
-@pytest.mark.parametrize("name", USABLE)
+@pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_what_peft_adds_to_the_loss_is_declared(bases: dict[str, Path], name: str) -> None:
     _, model = attached(bases["gpt2"], name)
     model.eval()

@@ -14,6 +14,7 @@ from lightune.errors import ConfigError
 from lightune.methods import attach, linear_layers, trainable_parameters
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter
 from tests.fixtures.models import KINDS
+from tests.fixtures.tiers import few
 
 BATCH = padded(token_rows(4, 9), 0)
 
@@ -130,7 +131,7 @@ def lora_layers(model: nn.Module) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_every_linear_layer_of_the_backbone_is_adapted_and_none_of_the_head(bases: dict[str, Path], kind: str) -> None:
     expected = set(LAYERS[kind])
     base, model = adapted(bases[kind])
@@ -142,7 +143,7 @@ def test_every_linear_layer_of_the_backbone_is_adapted_and_none_of_the_head(base
     assert set(linear_layers(load(bases[kind]).model, base.head.modules)) == expected
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_only_the_adapter_and_the_head_are_trained(bases: dict[str, Path], kind: str) -> None:
     rank = 3
     base = load(bases[kind])
@@ -162,7 +163,7 @@ def test_all_parameters_of_a_plain_model_are_counted(bases: dict[str, Path]) -> 
     assert trainable_parameters(model) == (64, total)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_fresh_adapter_leaves_the_answers_and_a_trained_one_does_not(bases: dict[str, Path], kind: str) -> None:
     before = answers(load(bases[kind]).model, **BATCH)
     _, model = adapted(bases[kind])
@@ -217,7 +218,7 @@ def test_a_target_that_is_no_linear_layer_of_the_backbone_is_refused(
         adapted(bases[kind], target_modules=(asked,))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_names_in_the_configuration_reach_no_layer_beside_the_targets(bases: dict[str, Path], kind: str) -> None:
     # RoBERTa's head, BERT's and DeBERTa's pooler have a `dense` too, and BART's head an `out_proj`: there, short names
     # would reach too far.
@@ -226,7 +227,7 @@ def test_names_in_the_configuration_reach_no_layer_beside_the_targets(bases: dic
     assert all("." in name for name in names) == (kind in ("bert", "roberta", "deberta-v2"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_transposed_weights_are_declared_where_there_are_any(bases: dict[str, Path], kind: str) -> None:
     base, model = adapted(bases[kind])
     transposed = any(isinstance(module, Conv1D) for module in base.model.modules())
@@ -234,7 +235,7 @@ def test_transposed_weights_are_declared_where_there_are_any(bases: dict[str, Pa
     assert model.peft_config["default"].fan_in_fan_out == transposed
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_merged_adapter_gives_the_same_answers(bases: dict[str, Path], kind: str) -> None:
     _, model = adapted(bases[kind])
     wake_adapter(model)

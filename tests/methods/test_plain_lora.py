@@ -7,11 +7,12 @@ import torch
 
 from lightune.methods import CHANGES_BASE, as_plain_lora, factors, load_adapter, save_adapter
 from tests.fixtures.bases import answers, largest_difference, load
+from tests.fixtures.tiers import few
 from tests.methods.taught import BATCH, attached, teach
 
 
 @pytest.mark.parametrize("name", CHANGES_BASE)
-@pytest.mark.parametrize("kind", ["gpt2", "bert", "llama"])
+@pytest.mark.parametrize("kind", few(["gpt2", "bert", "llama"], "gpt2"))
 def test_it_answers_the_same_and_the_base_is_as_it_was(
     bases: dict[str, Path], tmp_path: Path, kind: str, name: str
 ) -> None:

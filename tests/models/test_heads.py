@@ -11,6 +11,7 @@ from lightune.models import checkpoint_labels, draw_head
 from lightune.models.heads import match_labels, reorder_head
 from tests.fixtures.bases import largest_difference, load
 from tests.fixtures.models import KINDS, tiny_config, tokenizer_for
+from tests.fixtures.tiers import few
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def parameters_of(model: Any) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in model.named_parameters()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_head_is_drawn_from_its_seed_alone_and_nothing_else_changes(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     drawn = base.head.drawn
@@ -76,7 +77,7 @@ def test_a_head_is_drawn_from_its_seed_alone_and_nothing_else_changes(bases: dic
             assert largest_difference(first[name], other[name]) > 1e-3, name
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_drawing_a_head_leaves_the_global_generator_alone(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     torch.manual_seed(5)
@@ -85,7 +86,7 @@ def test_drawing_a_head_leaves_the_global_generator_alone(bases: dict[str, Path]
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_the_head_is_what_the_checkpoint_lacks(bases: dict[str, Path], kind: str) -> None:
     head = load(bases[kind]).head
     stock, info = AutoModelForSequenceClassification.from_pretrained(
@@ -114,7 +115,7 @@ def test_a_pooler_that_the_checkpoint_has_is_kept_and_no_part_of_the_head(tmp_pa
     assert torch.equal(base.model.bert.pooler.dense.weight, saved.bert.pooler.dense.weight)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_each_weight_of_a_head_is_spread_as_in_the_stock_class(bases: dict[str, Path], kind: str) -> None:
     names = tuple(f"label {at}" for at in range(100))
     base = load(bases[kind], names=names, seed=6)
@@ -148,7 +149,7 @@ def test_only_the_named_parameters_of_a_module_are_drawn(bases: dict[str, Path])
     assert not torch.equal(model.classifier.weight, weight)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_reordering_a_head_permutes_its_answers(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind], names=("a", "b", "c"))
     model, ids = base.model, torch.tensor([[7, 8, 9]])

@@ -13,6 +13,7 @@ from lightune.models.pooling import pool_by_mask
 from lightune.models.speedups import fuse_gelu
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
 from tests.fixtures.models import KINDS, tiny_config, tokenizer_for
+from tests.fixtures.tiers import few
 
 BATCH = padded(token_rows(5, 20), 0)
 # The others turn their positions, or take them relative to each other, and have no table of them.
@@ -64,7 +65,7 @@ def test_the_tokenizers_limit_counts_too() -> None:
         resolve_max_length(65, config, tokenizer_for("gpt2"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_the_limit_is_one_the_model_can_take_and_one_more_is_refused(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     if kind == "t5":  # Its positions are relative, and nothing in its configuration bounds a text.
@@ -115,7 +116,7 @@ def dropping(kind: str) -> PreTrainedModel:
     return model
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_without_frozen_dropout_training_mode_answers_as_evaluation_does(kind: str) -> None:
     model = pool_by_mask(dropping(kind)).eval()
     expected = answers(model, **BATCH)

@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification
 from lightune.models import find_model, load_classifier
 from tests.fixtures.bases import answers, edit_config, largest_difference, load, padded, token_rows
 from tests.fixtures.models import KINDS, save_classifier, tiny_config, tokenizer_for
+from tests.fixtures.tiers import few
 
 BATCH = padded(token_rows(4, 9), 0)
 
@@ -21,6 +22,7 @@ DENSE = (
     ("classification_head",),
     tuple(f"classification_head.{layer}.{part}" for layer in ("dense", "out_proj") for part in ("bias", "weight")),
 )
+
 # The head's modules, and the parameters of them that a checkpoint of a language model lacks.
 HEADS = {
     "gpt2": SCORE,
@@ -67,7 +69,7 @@ def weightless(folder: Path, kind: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_an_untrained_head_is_found_and_named(bases: dict[str, Path], kind: str) -> None:
     head = load(bases[kind]).head
     assert not head.trained
@@ -75,7 +77,7 @@ def test_an_untrained_head_is_found_and_named(bases: dict[str, Path], kind: str)
     assert "untrained" in head.note
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_the_backbone_is_the_checkpoints_to_the_bit(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     saved = load_file(bases[kind] / "model.safetensors")
@@ -87,7 +89,7 @@ def test_the_backbone_is_the_checkpoints_to_the_bit(bases: dict[str, Path], kind
         assert torch.equal(base.model.get_parameter(name), stored), name
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_trained_head_that_fits_is_used_as_it_stands(trained: dict[str, Path], kind: str) -> None:
     base = load(trained[kind], ("neg", "pos"))
     stock = AutoModelForSequenceClassification.from_pretrained(trained[kind]).eval()
@@ -99,7 +101,7 @@ def test_a_trained_head_that_fits_is_used_as_it_stands(trained: dict[str, Path],
     assert torch.equal(answers(base.model, **BATCH), answers(other.model, **BATCH))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_trained_head_follows_the_order_of_the_labels(trained: dict[str, Path], kind: str) -> None:
     straight = answers(load(trained[kind], ("NEGATIVE", "POSITIVE")).model, **BATCH)
     turned = load(trained[kind], ("positive", "negative"))
@@ -129,7 +131,7 @@ def test_a_trained_head_of_other_labels_gives_way_to_an_untrained_one(trained: d
     assert not torch.equal(heads[0].model.score.weight, stored.model.score.weight)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_head_with_another_number_of_labels_is_drawn_anew(trained: dict[str, Path], kind: str) -> None:
     one, same, other = (load(trained[kind], ("a", "b", "c"), seed) for seed in (1, 1, 2))
     assert not one.head.trained
@@ -141,7 +143,7 @@ def test_a_head_with_another_number_of_labels_is_drawn_anew(trained: dict[str, P
     assert largest_difference(logits, answers(other.model, **BATCH)) > 1e-4
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_labels_stand_by_name_and_the_model_is_ready_to_be_measured(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind], ("x", "y", "z"))
     assert base.model.config.id2label == {0: "x", 1: "y", 2: "z"}
@@ -167,7 +169,7 @@ def test_weights_are_float32_whatever_the_files_type(
     assert AutoModelForSequenceClassification.from_pretrained(folder).dtype == dtype
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_folder_without_weights_has_one_backbone_and_a_head_a_seed(tmp_path: Path, kind: str) -> None:
     folder = weightless(tmp_path, kind)
     assert find_model(str(folder)).untrained
@@ -189,7 +191,7 @@ def test_loading_leaves_the_global_generator_alone(bases: dict[str, Path], tmp_p
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_saved_classifier_is_stock_and_its_head_counts_as_trained(
     bases: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:

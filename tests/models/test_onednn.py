@@ -14,6 +14,7 @@ from lightune.models import onednn, use_onednn
 from lightune.models.onednn import LinearByOneDnn, fits_onednn, product
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
 from tests.fixtures.models import KINDS
+from tests.fixtures.tiers import few
 
 BATCH = padded(token_rows(5, 20), 0)
 
@@ -49,7 +50,7 @@ def test_gradients_agree_with_finite_differences(monkeypatch: pytest.MonkeyPatch
     assert torch.autograd.gradcheck(LinearByOneDnn.apply, inputs)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_model_answers_as_before(bases: dict[str, Path], kind: str) -> None:
     model = load(bases[kind]).model
     before = answers(model, **BATCH)

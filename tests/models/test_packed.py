@@ -18,6 +18,7 @@ from lightune.models.segments import causal_in_segments, last_in_segments
 from lightune.training.planning import compute_again
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
 from tests.fixtures.models import DECODERS, ENCODERS
+from tests.fixtures.tiers import few
 
 LENGTHS = (5, 20, 1, 33)
 ROWS = token_rows(*LENGTHS)
@@ -78,7 +79,7 @@ def test_another_text_in_the_row_changes_nothing(bases: dict[str, Path], kind: s
     assert largest_difference(one[1], two[1]) > 1e-3
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", few(ENCODERS, "bert"))
 def test_an_encoder_is_not_packed(bases: dict[str, Path], kind: str) -> None:
     assert not can_pack(load(bases[kind]).model)
 
@@ -121,14 +122,11 @@ def test_gradient_checkpointing_leaves_packed_gradients_as_they_are(bases: dict[
 REPRESENTATIVES = ("lora", "dora", "ia3", "oft", "ln-tuning", "adalora", "vera")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name in REPRESENTATIVES else pytest.param(name, marks=pytest.mark.full)
-        for name, method in METHODS.items()
-        if method.targets != PROMPT and not method.quantised and name != "lily"  # its answers depend on the batch
-    ],
-)
+# Lily's answers depend on the batch, packed or not.
+PACKED = [name for name, one in METHODS.items() if one.targets != PROMPT and not one.quantised and name != "lily"]
+
+
+@pytest.mark.parametrize("name", few(PACKED, *REPRESENTATIVES))
 @pytest.mark.parametrize("kind", ["gpt2", pytest.param("llama", marks=pytest.mark.full)])
 def test_every_method_that_is_packed_answers_as_it_does_padded(bases: dict[str, Path], kind: str, name: str) -> None:
     base = load(bases[kind])

@@ -12,6 +12,7 @@ from lightune.errors import ModelError
 from lightune.models import find_model, load_tokenizer
 from tests.fixtures.bases import answers, largest_difference, load, padded
 from tests.fixtures.models import DECODERS, ENCODERS, END, KINDS
+from tests.fixtures.tiers import few
 
 TEXT = f"The film is a joy {END}"
 
@@ -47,7 +48,7 @@ def test_special_tokens_named_in_a_text_are_no_special_tokens(bases: dict[str, P
     assert not {tokenizer.pad_token_id, tokenizer.sep_token_id, tokenizer.cls_token_id} & set(ids[1:-1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_the_padding_token_stands_in_tokenizer_and_configuration_and_is_saved(
     bases: dict[str, Path], kind: str, tmp_path: Path
 ) -> None:
@@ -72,7 +73,7 @@ def test_padding_goes_to_the_right_whatever_was_saved(bases: dict[str, Path], tm
     assert load_tokenizer(find_model(str(folder))).padding_side == "right"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_an_empty_text_gets_an_answer_the_same_alone_and_in_a_batch(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])
     encoded = Encoder(base.tokenizer, 32, "head").encode(["", "The plot is thin, and the ending is a mess."])
@@ -84,7 +85,7 @@ def test_an_empty_text_gets_an_answer_the_same_alone_and_in_a_batch(bases: dict[
     assert largest_difference(together[0], together[1]) > 1e-3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_model_without_its_tokenizers_files_is_refused(bases: dict[str, Path], kind: str, tmp_path: Path) -> None:
     folder = shutil.copytree(bases[kind], tmp_path / "bare", ignore=shutil.ignore_patterns("tokenizer*"))
     with pytest.raises(ModelError, match="tokenizer"):

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lightune.records import StudyResult
 from lightune.report.document import Block, Bullets, Group, Paragraph, Quotes, Section, Table
 from lightune.report.format import SPACE
 from lightune.report.sections import sections
 
 from . import factory
 
+# What was asked for last: most tests look at several sections of the same study, and drawing all of them takes long.
+_LAST: list[tuple[StudyResult, tuple[Section, ...]]] = []
 
-def section(result, anchor: str, texts=None) -> Section | None:
-    kept = factory.texts(result) if texts is None else texts
-    return next((each for each in sections(result, kept) if each.anchor == anchor), None)
+
+def section(result: StudyResult, anchor: str, texts=None) -> Section | None:
+    made = sections(result, texts) if texts is not None else _sections(result)
+    return next((each for each in made if each.anchor == anchor), None)
+
+
+def _sections(result: StudyResult) -> tuple[Section, ...]:
+    for known, made in _LAST:
+        if known is result:
+            return made
+    del _LAST[3:]
+    _LAST.insert(0, (result, sections(result, factory.texts(result))))
+    return _LAST[0][1]
 
 
 def every(blocks: tuple[Block, ...]) -> Iterator[Block]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 
 from lightune.records import (
@@ -164,6 +165,7 @@ def with_answers() -> StudyResult:
     return replace(made, arms=(*made.arms, api))
 
 
+@cache
 def cross_validated() -> StudyResult:
     made = whole("too small", rows=400)
     return replace(made, cross_validation=CrossValidation(5, 3))

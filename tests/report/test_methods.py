@@ -21,6 +21,7 @@ from lightune.report.pictures.costs import accuracy_against_cost, broken_scales
 from lightune.report.pictures.heights import heights
 from lightune.report.pictures.placing import _box, _shared, place
 from lightune.report.pictures.prices import METHOD_PRICES, PRICES
+from tests.fixtures.tiers import few
 
 from . import factory, many_methods, studies
 from .blocks import row, section, tables, words
@@ -119,7 +120,7 @@ def test_figures_that_are_missing_are_dashes():
 # ------------------------------------------------------------------------------------------------- the pictures
 
 
-@pytest.mark.parametrize("width", [WIDE, HALF, NARROW])
+@pytest.mark.parametrize("width", few([WIDE, HALF, NARROW], NARROW))
 @pytest.mark.parametrize("prices", [PRICES, METHOD_PRICES])
 def test_the_names_of_seventeen_arms_never_overlap(width, prices, monkeypatch):
     """And none stands out of its panel."""
@@ -256,5 +257,6 @@ def test_markdown_has_the_same_facts():
     assert len(page) < 65_536
 
 
+@pytest.mark.full
 def test_the_page_of_seventeen_arms_is_small():
     assert len(render_html(MANY, factory.texts(MANY)).encode()) < 3_000_000

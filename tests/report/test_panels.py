@@ -36,6 +36,7 @@ def test_ten_arms_anywhere_hardly_overlap():
     assert max(covered) < 100
 
 
+@pytest.mark.full
 def test_seventeen_arms_of_which_most_stand_close_together_never_overlap():
     drawn = np.random.default_rng(1)
     for _ in range(5):

@@ -15,8 +15,6 @@ from tests.fixtures.models import save_language_model
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, unchanged, write_reviews
 
-pytestmark = pytest.mark.full
-
 DATA = {
     "another source": {"source": "embedded"},
     "another size": {"train_size": 60},

@@ -8,6 +8,7 @@ from lightune.errors import RunError
 from lightune.training.batches import RowCollator
 from lightune.training.gradients import check_gradients
 from tests.fixtures.models import KINDS
+from tests.fixtures.tiers import few
 from tests.training.tiny import Training
 
 
@@ -15,7 +16,7 @@ def batch_of(training: Training) -> dict[str, torch.Tensor]:
     return RowCollator(training.pad_id)([training.train[at] for at in range(4)])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS))
 def test_a_sound_model_passes_and_is_left_as_it_was(bases, kind):
     training = Training(bases[kind])
     training.model.eval()

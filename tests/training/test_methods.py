@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from lightune.catalogue import METHODS
 from lightune.training.trained_state import TRAINED_FILE, load_trained, save_trained
+from tests.fixtures.tiers import few
 from tests.training.adapted import AdaptedTraining
 
 # One of each way to be saved by peft: weights, a prompt, a prefix, without a head, and not at all.
@@ -31,7 +32,7 @@ def cut_off_after(steps: int) -> Any:
     return progress
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", few(KINDS, "prefix-tuning"))
 def test_a_checkpoint_holds_every_trained_parameter(bases: dict[str, Path], tmp_path: Path, name: str) -> None:
     training = AdaptedTraining(bases["gpt2"], name, max_steps=2, evaluations=1)
     training.fit(tmp_path)
@@ -46,7 +47,7 @@ def test_methods_whose_head_peft_does_not_save_are_among_them() -> None:
     assert set(HEADLESS) <= set(KINDS)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", few(KINDS, "lora", "prefix-tuning", "bitfit"))
 def test_what_was_saved_fills_a_fresh_model(bases: dict[str, Path], tmp_path: Path, name: str) -> None:
     first, second = (AdaptedTraining(bases["gpt2"], name, max_steps=2) for _ in range(2))
     with torch.no_grad():
@@ -65,7 +66,7 @@ def test_another_models_checkpoint_is_refused(bases: dict[str, Path], tmp_path: 
         load_trained(AdaptedTraining(bases["gpt2"], "bitfit", max_steps=2).model, tmp_path)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", few(KINDS, "lora"))
 def test_the_best_step_is_restored(bases: dict[str, Path], tmp_path: Path, name: str) -> None:
     # A rate that soon does harm: the best look is not the last one.
     options = {"max_steps": 8, "evaluations": 8, "learning_rate": 1.0, "schedule": "constant", "warmup": 0.0}
@@ -82,7 +83,7 @@ def test_the_best_step_is_restored(bases: dict[str, Path], tmp_path: Path, name:
     assert all(torch.equal(value, seen[facts.best_step][own]) for own, value in training.weights().items())
 
 
-@pytest.mark.parametrize("name", RESUMED)
+@pytest.mark.parametrize("name", few(RESUMED, "lora"))
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
     bases: dict[str, Path], tmp_path: Path, name: str
 ) -> None:

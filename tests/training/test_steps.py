@@ -17,6 +17,7 @@ from lightune.records import Plan
 from lightune.training.batches import RowCollator, StepCollator
 from lightune.training.planning import micro_batches
 from lightune.training.trainer import StepTrainer
+from tests.fixtures.tiers import few
 from tests.training.tiny import Training, one_by_one
 
 ROWS = 16
@@ -56,8 +57,11 @@ def cut(training: Training, *sizes: int, packed: bool = False) -> dict[str, Any]
     }
 
 
+CUTS = [(16,), (5, 3, 8), *(pytest.param(sizes, marks=pytest.mark.full) for sizes in ((1,) * 16, (15, 1)))]
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
-@pytest.mark.parametrize("sizes", [(16,), (5, 3, 8), (1,) * 16, (15, 1)], ids=str)
+@pytest.mark.parametrize("sizes", CUTS, ids=str)
 def test_however_a_step_is_cut_its_gradient_is_that_of_one_batch(bases, tmp_path, sizes, packed):
     training = Training(bases["gpt2"], ROWS)
     loss, reference = expected(training)
@@ -80,7 +84,7 @@ def test_class_weights_divide_by_the_steps_weights(bases, tmp_path, sizes):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
-@pytest.mark.parametrize("batch_size", [1, 3, 16])
+@pytest.mark.parametrize("batch_size", few([1, 3, 16], 3))
 def test_the_batch_size_changes_what_a_step_costs_and_not_what_it_is(bases, tmp_path, batch_size, packed):
     training = Training(bases["gpt2"], ROWS)
     loss, reference = expected(training)
