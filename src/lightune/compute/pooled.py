@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import numpy as np
@@ -22,13 +23,14 @@ def pooled_features(
     pad_id: int,
     pooling: str,
     on_rows: Callable[[int], None] | None = None,
+    around: Callable[..., AbstractContextManager[None]] | None = None,
 ) -> NDArray[np.float32]:
     """Return the backbone's last hidden states (after its final norm) of `encoded`, [texts, width], rows in order.
 
     model: transformers' backbone, or a model with a head on one, which is left out; used in evaluation mode on the
     device it is on. An encoder-decoder's states are its decoder's, which its own classifier pools. pooling: `last`, the
     state of a text's last token, or `mean`, over all its tokens; padding counts in neither. on_rows: hears of each
-    batch's rows when done.
+    batch's rows when done. around: is entered with a batch's ids and mask for its pass, as `replayed` is.
     """
     device = next(model.parameters()).device
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -39,7 +41,8 @@ def pooled_features(
         for batch in length_batches(encoded.lengths):
             inputs = collate([encoded.ids[row] for row in batch], pad_id)
             inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
-            states = hidden_states(backbone, **inputs)
+            with around(**inputs) if around is not None else nullcontext():
+                states = hidden_states(backbone, **inputs)
             values = pool(states, inputs["attention_mask"], pooling).cpu().numpy()
             if features is None:
                 features = np.empty((len(encoded), values.shape[1]), dtype=np.float32)

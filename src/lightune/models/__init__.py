@@ -1,5 +1,6 @@
 """The one door to transformers' models: found, loaded, given a head and a pooling that can be trusted."""
 
+from lightune.models.blocks import Blocks, find_blocks, first_adapted
 from lightune.models.conv1d import to_conv1d, to_linear
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
@@ -14,21 +15,26 @@ from lightune.models.speedups import drop_frozen_dropout
 from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
 from lightune.models.tokenizers import load_tokenizer
 from lightune.models.traced import TracedClassifier
+from lightune.models.trunk import Trunk
 
 __all__ = [
     "NF4",
+    "Blocks",
     "Classifier",
     "Head",
     "LanguageModel",
     "ModelSource",
     "TracedClassifier",
+    "Trunk",
     "checkpoint_labels",
     "count_own_tokens",
     "draw_head",
     "drop_frozen_dropout",
     "embedded_folder",
     "embedding_shape",
+    "find_blocks",
     "find_model",
+    "first_adapted",
     "head_modules",
     "hidden_states",
     "is_quantised",
