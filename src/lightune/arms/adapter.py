@@ -14,6 +14,7 @@ from torch import nn
 
 from lightune.arms.base import ArmContext, FitFacts
 from lightune.arms.fitted_model import FittedModel, load_base
+from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.arms.rate_search import VALIDATION_ROWS, best_rate, rate_trials, search, trial_steps
 from lightune.arms.trained_model import Lesson, prepare, teach, train_model
 from lightune.artifacts import ADAPTER, DELTA, HEAD_FILE, save_adapter_artifact, save_delta_artifact
@@ -48,6 +49,8 @@ class AdapterArm:
     def __init__(self, context: ArmContext) -> None:
         self.context = context
         self.method = METHODS[context.spec]
+        # Made with the first model that the method is on, and shared with the trials.
+        self.trunk: FrozenTrunk | None = None
 
     def fit(self, train: Rows, validation: Rows) -> FittedModel:
         """Search for the learning rate where the study asks for it, train, keep the best by `validation`.
@@ -79,7 +82,7 @@ class AdapterArm:
         start = time.perf_counter() - prepared
         model = self._adapted(base, lesson)
         before = factors(model) if self._changes_base else {}
-        facts = train_model(context, base, model, lesson, start, self._demands(model), trials)
+        facts = train_model(context, base, model, lesson, start, self._demands(model), trials, self.trunk)
         if self._changes_base:
             base, _ = load_base(context)
             model = as_plain_lora(model, before, base.model, base.head.modules)
@@ -112,7 +115,12 @@ class AdapterArm:
             steps=lesson.recipe.steps,
             seed=self.context.seed,
             target_modules=config.lora.target_modules if self.method.peft == "LORA" else None,
+            top_blocks=config.training.top_blocks,
         )
+        if self.trunk is None:
+            self.trunk = FrozenTrunk(
+                self.context, base, lesson.max_length, converted=bool(getattr(model, "converted_layers", ()))
+            )
         if self.method.options.get("init_lora_weights") == "eva":
             initialise_from_texts(model, _batches(lesson.train, int(base.tokenizer.pad_token_id)))
         return model
@@ -141,7 +149,9 @@ class AdapterArm:
         model = self._adapted(base, lesson)
         rate, steps = lesson.recipe.learning_rate, lesson.recipe.steps
         try:
-            trained = teach(self.context, base, model, lesson, folder, self._told(rate), self._demands(model))
+            trained = teach(
+                self.context, base, model, lesson, folder, self._told(rate), self._demands(model), self.trunk
+            )
         except RunError:
             return RateTrial(rate, math.nan, steps, time.perf_counter() - start)
         looks = [point.validation for point in trained.facts.history if point.validation is not None]
@@ -169,7 +179,10 @@ class FittedAdapter(FittedModel):
         tokenizer = self.base.tokenizer
         if self.method.peft is None:
             names = {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
-            save_delta_artifact(folder, names, tokenizer, self.manifest(DELTA, temperature=temperature))
+            top_blocks = self.context.config.training.top_blocks
+            own = {"top_blocks": top_blocks} if top_blocks is not None else {}
+            manifest = self.manifest(DELTA, settings=own, temperature=temperature)
+            save_delta_artifact(folder, names, tokenizer, manifest)
         else:
             head = None if self.method.saves_head else HEAD_FILE
             settings = {"quantised": NF4} if self.method.quantised else {}

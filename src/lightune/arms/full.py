@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from lightune.arms.base import ArmContext
@@ -25,6 +26,7 @@ class FullArm:
         start = time.perf_counter()
         base.model.requires_grad_(True)
         lesson = prepare(self.context, base, encoder, FULL_RATES, train, validation)
+        lesson = replace(lesson, recipe=replace(lesson.recipe, top_blocks=None))  # which are for adapters
         facts = train_model(self.context, base, base.model, lesson, start)
         return FittedFull(self.context, base, base.model, encoder, facts, (self.context.seed,))
 

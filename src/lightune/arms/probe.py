@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from lightune.arms.base import ArmContext, FitFacts
 from lightune.arms.fitted_model import load_base
 from lightune.arms.fitted_scorer import FittedScorer, make_manifest
+from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.arms.logistic import choose_c
 from lightune.artifacts import PROBE, save_probe_artifact
 from lightune.compute import Encoder, FeatureCache, Linear, ProbeScorer, pooled_features, quicken
@@ -60,6 +61,7 @@ class ProbeArm:
             notes.append("The best C stands at an end of those that were tried.")
         if features.cached:
             notes.append(f"{features.cached:,} rows had their features from an earlier run: the time leaves those out.")
+        notes += features.trunk.notes
         facts = FitFacts(
             fit_seconds=time.perf_counter() - start + features.spared,
             trainable_parameters=linear.weight.size + linear.bias.size,
@@ -108,6 +110,7 @@ class _Features:
         told = [base.source.location, weights_digest(base.source), encoder.max_length, encoder.truncate, self.pooling]
         told.append(pick_device().precision)
         self.cache = FeatureCache(context.cache, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16])
+        self.trunk = FrozenTrunk(context, base, encoder.max_length)
         self.tokens = 0
         self.spared = 0.0
         self.cached = 0
@@ -130,4 +133,9 @@ class _Features:
         self.tokens += int(encoded.lengths.sum())
         self.spared += encoded.spared
         tick = counting(len(texts), lambda done, total: self.context.progress("features", done, total, {}))
-        return pooled_features(self.base.model, encoded, int(self.base.tokenizer.pad_token_id), self.pooling, tick)
+        pad_id = int(self.base.tokenizer.pad_token_id)
+        trunk = self.trunk.of(self.base)
+        if trunk is None:
+            return pooled_features(self.base.model, encoded, pad_id, self.pooling, tick)
+        self.trunk.fill(trunk, encoded.ids)  # adapters on the top blocks will ask for the same states
+        return pooled_features(self.base.model, encoded, pad_id, self.pooling, tick, trunk.replayed)

@@ -39,7 +39,7 @@ class ArmKind:
 
     def settings(self, config: Mapping[str, object]) -> dict[str, object]:
         """Pick what this arm depends on out of a plain configuration."""
-        picked = {name: config[name] for name in self.sections}
+        picked = {name: _what_counts(name, config[name]) for name in self.sections}
         if self.name in METHODS:
             methods = config["methods"]
             assert isinstance(methods, Mapping)
@@ -50,6 +50,19 @@ class ArmKind:
         if self.version is not None:
             picked["version"] = self.version
         return picked
+
+
+def _what_counts(section: str, values: object) -> object:
+    """A section without what changes no outcome: where the trunk's exact states are kept, and an option left out that
+    earlier versions did not have."""
+    if section != "training" or not isinstance(values, Mapping):
+        return values
+    kept = {name: value for name, value in values.items() if name not in ("trunk_cache", "trunk_cache_bytes")}
+    if kept.get("top_blocks") is None:
+        kept.pop("top_blocks", None)
+    elif values.get("trunk_cache") == "bfloat16":
+        kept["trunk_cache"] = "bfloat16"
+    return kept
 
 
 KINDS = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,25 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lightune.arms.base import ArmContext, FitFacts
+from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.compute import Encoder, softmax
 from lightune.evaluation import point_metrics, positive_index
 from lightune.methods import trainable_parameters
 from lightune.models import Classifier, embedding_shape
 from lightune.progress import Progress
 from lightune.records import RateTrial, Rows
-from lightune.training import NOTHING, Demands, Recipe, TokenRows, Trained, fit, observe, resolve_recipe, tensor_digests
+from lightune.training import (
+    NOTHING,
+    Demands,
+    Recipe,
+    StepSampler,
+    TokenRows,
+    Trained,
+    fit,
+    observe,
+    resolve_recipe,
+    tensor_digests,
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,13 @@ class Lesson:
     def spared(self) -> float:
         """Seconds that tokenising the rows had taken in an earlier run of the study."""
         return self.train.encoded.spared + self.validation.encoded.spared
+
+    def texts(self, seed: int) -> list[NDArray[np.int32]]:
+        """The token ids of all texts that the training sees with this seed, the validation's too."""
+        rows, steps = self.train.encoded, self.recipe.steps
+        order = StepSampler(len(rows), self.recipe.step_rows, seed)
+        seen = sorted(chain.from_iterable(islice(order, steps)))  # of the first epoch: a longer training sees all
+        return [*(rows.ids[row] for row in seen), *self.validation.encoded.ids]
 
     def at_rate(self, learning_rate: float) -> Lesson:
         """The same with another learning rate."""
@@ -79,29 +100,31 @@ def teach(
     checkpoints: Path,
     progress: Progress,
     demands: Demands = NOTHING,
+    trunk: FrozenTrunk | None = None,
 ) -> Trained:
     """Train whatever of `model` wants a gradient, in place, and keep the best by validation.
 
-    Raises RunError when the training diverges.
+    trunk: gives the states of the blocks below the adapter. Raises RunError when the training diverges.
     """
     positive = positive_index(context.label_names, context.positive_label)
 
     def measure(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Mapping[str, float]:
         return point_metrics(labels, softmax(logits), positive)
 
-    return fit(
-        model,
-        lesson.train,
-        lesson.validation,
-        lesson.recipe,
-        measure,
-        head=base.head.modules,
-        pad_id=int(base.tokenizer.pad_token_id),
-        seed=context.seed,
-        checkpoints=checkpoints,
-        progress=progress,
-        demands=demands,
-    )
+    with trunk.serving(base, lesson.texts(context.seed)) if trunk is not None else nullcontext():
+        return fit(
+            model,
+            lesson.train,
+            lesson.validation,
+            lesson.recipe,
+            measure,
+            head=base.head.modules,
+            pad_id=int(base.tokenizer.pad_token_id),
+            seed=context.seed,
+            checkpoints=checkpoints,
+            progress=progress,
+            demands=demands,
+        )
 
 
 def train_model(
@@ -112,18 +135,23 @@ def train_model(
     start: float,
     demands: Demands = NOTHING,
     trials: tuple[RateTrial, ...] = (),
+    trunk: FrozenTrunk | None = None,
 ) -> FitFacts:
     """`teach`, and tell of it. start: when the work on the lesson began, by time.perf_counter, without the trials."""
     looked = time.perf_counter()
     before = tensor_digests(model)
     start += time.perf_counter() - looked  # looking at it is no part of its training
-    trained = teach(context, base, model, lesson, context.scratch / "checkpoints", context.progress, demands)
+    trained = teach(context, base, model, lesson, context.scratch / "checkpoints", context.progress, demands, trunk)
     seconds = time.perf_counter() - start + trained.seconds_before + sum(trial.seconds for trial in trials)
     seconds += lesson.spared
     changed, total = trainable_parameters(model)
     rows, recipe = lesson.train, lesson.recipe
     cut = int(rows.encoded.cut.sum())
-    notes = (base.head.note, f"{cut:,} of {len(rows):,} training texts were cut at {lesson.max_length} tokens.")
+    notes = (
+        base.head.note,
+        f"{cut:,} of {len(rows):,} training texts were cut at {lesson.max_length} tokens.",
+        *(trunk.notes if trunk is not None else ()),
+    )
     use = f"chose the step by {recipe.select_by}" + (", and when to stop" if recipe.patience else "")
     return FitFacts(
         seconds,

@@ -40,7 +40,7 @@ from lightune.compute import (
 )
 from lightune.config import POOLINGS, TRUNCATIONS
 from lightune.errors import ModelError
-from lightune.methods import bias_names, is_adapter, linear_layers
+from lightune.methods import bias_names, in_top_blocks, is_adapter, linear_layers
 from lightune.models import (
     NF4,
     Classifier,
@@ -111,9 +111,17 @@ def _load_adapter(folder: Path, manifest: Manifest) -> Scorer:
 
 def _load_delta(folder: Path, manifest: Manifest) -> Scorer:
     base, encoder = _classifier(folder, manifest)
-    names = {*bias_names(base.model, base.head.modules), *_head_names(base)}
-    copy_tensors(base, folder / DELTA_FILE, names)
+    biases = in_top_blocks(base.model, bias_names(base.model, base.head.modules), _top_blocks(folder, manifest))
+    copy_tensors(base, folder / DELTA_FILE, {*biases, *_head_names(base)})
     return ModelScorer(base.model, encoder)
+
+
+def _top_blocks(folder: Path, manifest: Manifest) -> int | None:
+    """The number of upper blocks that were trained; None: all of them."""
+    found = manifest.settings.get("top_blocks")
+    if found is not None and (not isinstance(found, int) or isinstance(found, bool) or found < 1):
+        raise ModelError(f"{folder}: its {MANIFEST} says top_blocks {found!r}, where a number from 1 on is expected.")
+    return found
 
 
 def _head_names(base: Classifier) -> set[str]:

@@ -15,6 +15,7 @@ from lightune.config import (
     SCHEDULES,
     SELECTION_METRICS,
     TRUNCATIONS,
+    TRUNK_CACHES,
     AnalysisConfig,
     CurveConfig,
     DataConfig,
@@ -109,6 +110,21 @@ def study(
     target_modules: Annotated[
         str | None, Option(help="Comma-separated; every linear layer without it.", rich_help_panel=ADAPT)
     ] = None,
+    top_blocks: Annotated[
+        int | None,
+        Option(help="Adapters on so many blocks from the top; on all without it.", rich_help_panel=ADAPT),
+    ] = None,
+    trunk_cache: Annotated[
+        str,
+        Option(
+            help=f"What the states of the blocks below are kept as: {', '.join(TRUNK_CACHES)}; bfloat16 is not exact.",
+            rich_help_panel=ADAPT,
+        ),
+    ] = TRAIN.trunk_cache,
+    trunk_cache_bytes: Annotated[
+        int,
+        Option(help="Bytes on disk that they may take, never more than half of what is free.", rich_help_panel=ADAPT),
+    ] = TRAIN.trunk_cache_bytes,
     set_option: Annotated[
         list[str] | None,
         Option("--set", help="METHOD.OPTION=VALUE, an option of peft's; may be repeated.", rich_help_panel=ADAPT),
@@ -167,6 +183,7 @@ def study(
         training=TrainingConfig(
             epochs, max_steps, learning_rate, batch_size, accumulation, schedule, warmup, weight_decay, max_grad_norm,
             evaluations, patience, select_by, class_weights, frozen_dropout,
+            top_blocks, trunk_cache, trunk_cache_bytes,
         ),
         lora=LoraConfig(rank, alpha, dropout, _names(target_modules)),
         methods=MethodsConfig(_options(set_option), rate_trials),

@@ -11,6 +11,7 @@ from lightune.compute.batching import (
     pack,
     packed_batches,
 )
+from lightune.compute.cached_trunk import CachedTrunk
 from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
@@ -22,18 +23,23 @@ from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
 from lightune.compute.quickening import onednn_pays, quicken
 from lightune.compute.scorer import ModelScorer, Scored, Scorer
+from lightune.compute.state_cache import BFLOAT16, FLOAT32, Filled, StateCache, text_hash
 from lightune.compute.token_cache import TokenCache
 from lightune.compute.zero_shot import ZeroShotScorer
 
 __all__ = [
+    "BFLOAT16",
+    "FLOAT32",
     "INSTALL",
     "LEFT",
     "RIGHT",
     "BagOfWords",
+    "CachedTrunk",
     "Constant",
     "Encoded",
     "Encoder",
     "FeatureCache",
+    "Filled",
     "Layout",
     "Linear",
     "ModelScorer",
@@ -41,6 +47,7 @@ __all__ = [
     "ProbeScorer",
     "Scored",
     "Scorer",
+    "StateCache",
     "TokenCache",
     "ZeroShotScorer",
     "collate",
@@ -60,4 +67,5 @@ __all__ = [
     "quicken",
     "run_session",
     "softmax",
+    "text_hash",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from transformers import PreTrainedModel
 
 from lightune.compute.batching import Layout, layout_for, on_device
 from lightune.compute.encoding import Encoded
-from lightune.models import hidden_states, packed_states
+from lightune.models import SEGMENTS, hidden_states, packed_states
 
 
 def pooled_features(
@@ -22,13 +23,14 @@ def pooled_features(
     pad_id: int,
     pooling: str,
     on_rows: Callable[[int], None] | None = None,
+    around: Callable[..., AbstractContextManager[None]] | None = None,
 ) -> NDArray[np.float32]:
     """Return the backbone's last hidden states (after its final norm) of `encoded`, [texts, width], rows in order.
 
     model: transformers' backbone, or a model with a head on one, which is left out; used in evaluation mode on the
     device it is on. An encoder-decoder's states are its decoder's, which its own classifier pools. pooling: `last`, the
     state of a text's last token, or `mean`, over all its tokens; padding counts in neither. on_rows: hears of each
-    batch's rows when done.
+    batch's rows when done. around: is entered with what a batch's pass is given, as `replayed` is.
     """
     device = next(model.parameters()).device
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -40,16 +42,21 @@ def pooled_features(
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         for batch in layout.batches(encoded.lengths):
             inputs = on_device(layout.inputs([encoded.ids[row] for row in batch], pad_id), device)
-            if layout.packed:
-                values = packed_states(cast(PreTrainedModel, backbone.base_model), **inputs).float().cpu().numpy()
-            else:
-                values = pool(hidden_states(backbone, **inputs), inputs["attention_mask"], pooling).cpu().numpy()
+            with around(**inputs) if around is not None else nullcontext():
+                values = _pooled(backbone, inputs, pooling).cpu().numpy()
             if features is None:
                 features = np.empty((len(encoded), values.shape[1]), dtype=np.float32)
             features[batch] = values
             if on_rows is not None:
                 on_rows(len(batch))
     return np.empty((0, 0), dtype=np.float32) if features is None else features
+
+
+def _pooled(model: PreTrainedModel, inputs: dict[str, Any], pooling: str) -> Tensor:
+    """Features [texts, width] of one batch, packed or padded."""
+    if SEGMENTS in inputs:
+        return packed_states(cast(PreTrainedModel, model.base_model), **inputs).float()
+    return pool(hidden_states(model, **inputs), inputs["attention_mask"], pooling)
 
 
 def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:

@@ -11,6 +11,7 @@ from lightune.config.options import (
     SCHEDULES,
     SELECTION_METRICS,
     TRUNCATIONS,
+    TRUNK_CACHES,
     StudyConfig,
 )
 
@@ -69,6 +70,9 @@ def faults_of(config: StudyConfig) -> list[str]:
         _at_least("--evaluations", training.evaluations, 1),
         _at_least("--patience", training.patience, 0),
         _at_least("--rank", lora.rank, 1),
+        _at_least("--top-blocks", training.top_blocks, 1),
+        _choice("--trunk-cache", training.trunk_cache, TRUNK_CACHES),
+        _at_least("--trunk-cache-bytes", training.trunk_cache_bytes, 0),
         _at_least("--rate-trials", config.methods.rate_trials, 0),
         *_methods(config),
         _above("--epochs", training.epochs, 0),

@@ -13,6 +13,9 @@ TRUNCATIONS = ("head", "tail", "head+tail")
 SCHEDULES = ("linear", "cosine", "constant")
 CLASS_WEIGHTS = ("none", "balanced")
 POOLINGS = ("last", "mean")
+# What a frozen trunk's states are kept as between steps, runs and methods; `none`: they are computed anew.
+TRUNK_CACHES = ("float32", "bfloat16", "none")
+TRUNK_CACHE_BYTES = 20_000_000_000
 NONE = "none"
 # Cheap enough to stand in every study: what a fine-tune has to beat, and the fine-tune.
 DEFAULT_ARMS = ("majority", "tfidf", "pretrained", "probe", "lora")
@@ -110,7 +113,9 @@ class TrainingConfig:
 
     batch_size: rows in a micro-batch at most. An optimizer step takes batch_size x accumulation rows. epochs may be a
     fraction. max_steps wins over epochs. patience: evaluations without a better `select_by` before it stops; 0: never.
-    evaluations: how often the validation split is looked at in a training.
+    evaluations: how often the validation split is looked at in a training. top_blocks: how many of the model's blocks,
+    from the top, adapters are put on; None: all. trunk_cache: what the states of the blocks below are kept as (one of
+    TRUNK_CACHES; bfloat16 rounds them and is not exact), in at most trunk_cache_bytes on disk.
     """
 
     epochs: float | None = None
@@ -127,6 +132,9 @@ class TrainingConfig:
     select_by: str = "loss"
     class_weights: str = "none"
     frozen_dropout: bool = False
+    top_blocks: int | None = None
+    trunk_cache: str = TRUNK_CACHES[0]
+    trunk_cache_bytes: int = TRUNK_CACHE_BYTES
 
 
 @dataclass(frozen=True)

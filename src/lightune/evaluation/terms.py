@@ -29,6 +29,7 @@ SETTINGS = (
     "select_by",
     "class_weights",
     "frozen_dropout",
+    "top_blocks",
 )
 
 

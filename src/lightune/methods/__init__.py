@@ -13,7 +13,7 @@ from lightune.methods.attach import attach
 from lightune.methods.configuring import option_names, peft_config
 from lightune.methods.fused_lora import fuse_lora, merge_plain_lora
 from lightune.methods.hooks import after_step, initialise_from_texts, rate_factors, why_not_here
-from lightune.methods.layers import bias_names, linear_layers
+from lightune.methods.layers import bias_names, in_top_blocks, linear_layers
 from lightune.methods.merging import merge, stock_route, stock_route_of, why_not_merged
 from lightune.methods.plain_lora import CHANGES_BASE, as_plain_lora, factors
 from lightune.methods.stock import stock_adapter
@@ -28,6 +28,7 @@ __all__ = [
     "bias_names",
     "factors",
     "fuse_lora",
+    "in_top_blocks",
     "initialise_from_texts",
     "is_adapter",
     "linear_layers",

@@ -13,10 +13,10 @@ from transformers import PreTrainedModel
 from lightune.catalogue import Method
 from lightune.errors import ConfigError, ModelError
 from lightune.methods.configuring import peft_config
-from lightune.methods.fitness import why_not_on
-from lightune.methods.layers import bias_names
+from lightune.methods.fitness import why_not_on, why_not_on_top
+from lightune.methods.layers import bias_names, in_top_blocks
 from lightune.methods.tuners import TUNERS_RAISE, quiet_peft, sentence
-from lightune.models import count_own_tokens, to_linear
+from lightune.models import count_own_tokens, first_adapted, to_linear
 
 TASKS = "task_ids"
 
@@ -30,22 +30,31 @@ def attach(
     steps: int = 1,
     seed: int = 0,
     target_modules: Sequence[str] | None = None,
+    top_blocks: int | None = None,
 ) -> nn.Module:
     """Freeze `model`, put `method` on it and leave its parameters and the modules of the `head` to be trained.
 
     options: beside the catalogue's, which they override. steps: of the training to come. seed: of whatever is drawn at
-    random; the global generator is left as it was. GPT-2's Conv1D becomes Linear in place where the method needs it.
+    random; the global generator is left as it was. top_blocks: how many of the model's blocks, from the top, the method
+    is put on; None: all, and what stands beside them. GPT-2's Conv1D becomes Linear in place where the method needs it.
     Raises ConfigError for options or targets that do not fit, ModelError where the method cannot be put on this model.
     """
     why = why_not_on(model, tuple(head), method)
     if why is not None:
         raise ModelError(f"{method.title} cannot be put on this model: {why}.")
+    if top_blocks is not None:
+        why = why_not_on_top(method)
+        if why is not None:
+            raise ConfigError(f"--top-blocks {top_blocks}: {method.title} cannot be kept to the upper blocks: {why}.")
+        first_adapted(model, top_blocks)
     converted = () if method.conv1d else to_linear(model)
     if method.peft is None:
         if options:
             raise ConfigError(f"--set {method.name}.{next(iter(options))}: {method.title} has no options.")
-        return _biases(model, head)
-    config = peft_config(model, head, method, options, steps=steps, seed=seed, target_modules=target_modules)
+        return _biases(model, head, top_blocks)
+    config = peft_config(
+        model, head, method, options, steps=steps, seed=seed, target_modules=target_modules, top_blocks=top_blocks
+    )
     try:
         with torch.random.fork_rng(), quiet_peft():
             torch.manual_seed(seed)
@@ -86,9 +95,9 @@ def train_head(model: nn.Module, head: Sequence[str]) -> list[str]:
     return found
 
 
-def _biases(model: PreTrainedModel, head: Sequence[str]) -> nn.Module:
+def _biases(model: PreTrainedModel, head: Sequence[str], top_blocks: int | None) -> nn.Module:
     model.requires_grad_(False)
-    for name in bias_names(model, head):
+    for name in in_top_blocks(model, bias_names(model, head), top_blocks):
         model.get_parameter(name).requires_grad_(True)
     train_head(model, head)
     return model

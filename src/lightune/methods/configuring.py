@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from lightune.catalogue import BLOCKS, EMBEDDING, LINEAR, NORMS, PROMPT, Method
 from lightune.errors import ConfigError
-from lightune.methods.layers import asked_layers, has_conv1d, norm_layers, shape_of, shortened, sides
+from lightune.methods.layers import asked_layers, has_conv1d, in_top_blocks, norm_layers, shape_of, shortened, sides
 from lightune.methods.tuners import TUNERS_RAISE, quiet_peft, sentence
 
 # What a peft configuration is built from here, and is nobody's option.
@@ -43,6 +43,7 @@ def peft_config(
     steps: int = 1,
     seed: int = 0,
     target_modules: Sequence[str] | None = None,
+    top_blocks: int | None = None,
 ) -> peft.PeftConfig:
     """Make peft's configuration of `method` for this model, as `attach` uses it. Raises ConfigError."""
     kind = PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(method.peft)]
@@ -55,7 +56,7 @@ def peft_config(
                 f"{', '.join(option_names(method))}."
             )
     values = {**dict.fromkeys(OWN_SEEDS, seed), **method.resolved(shape_of(model, head, steps)), **asked}
-    values |= _targets(model, head, method, target_modules)
+    values |= _targets(model, head, method, target_modules, top_blocks)
     # peft looks for a name's end: P-tuning's own `mlp_head` and ShadowPEFT's `shadow_head` would be taken for
     # ModernBERT's head.
     whole = [f".{name}" for name in head] if method.targets in (PROMPT, BLOCKS) else list(head)
@@ -78,11 +79,11 @@ def option_names(method: Method) -> tuple[str, ...]:
 
 
 def _targets(
-    model: PreTrainedModel, head: Sequence[str], method: Method, asked: Sequence[str] | None
+    model: PreTrainedModel, head: Sequence[str], method: Method, asked: Sequence[str] | None, top_blocks: int | None
 ) -> dict[str, Any]:
     """Which modules the method changes, in peft's words. Raises ModelError where the model has none."""
     if method.targets == NORMS:
-        return {"target_modules": norm_layers(model, head)}
+        return {"target_modules": in_top_blocks(model, norm_layers(model, head), top_blocks)}
     if method.targets == EMBEDDING:
         embedding = model.get_input_embeddings()
         return {"target_modules": [name for name, module in model.named_modules() if module is embedding]}
@@ -90,7 +91,7 @@ def _targets(
         return _widths(model)
     if method.targets != LINEAR:
         return {}
-    layers = asked_layers(model, head, asked)
+    layers = asked_layers(model, head, asked, top_blocks)
     width = int(model.config.hidden_size)
     # What feeds back into the hidden states from a wider layer; IA3 scales its input, of all others the output.
     narrowing = [name for name in layers if sides(model.get_submodule(name))[0] > width]

@@ -9,7 +9,7 @@ from peft.tuners.adaption_prompt.config import TRANSFORMERS_MODEL_CONFIG
 from torch import nn
 from transformers import PreTrainedModel
 
-from lightune.catalogue import BIASES, BLOCKS, EMBEDDING, NORMS, Method
+from lightune.catalogue import BIASES, BLOCKS, EMBEDDING, LINEAR, NORMS, Method
 from lightune.methods.layers import bias_names, norm_layers
 
 # peft takes each of these for the list of a model's blocks.
@@ -30,6 +30,14 @@ def why_not_on(model: PreTrainedModel, head: tuple[str, ...], method: Method) ->
     if method.targets == BLOCKS:
         there = _has_blocks(model)
     return None if there else f"it needs {method.needs}, which this architecture does not have"
+
+
+def why_not_on_top(method: Method) -> str | None:
+    """Say why `method` cannot be kept to a model's upper blocks; None where it can."""
+    if method.targets in (LINEAR, NORMS, BIASES):
+        return None
+    where = "stands beside all of them" if method.targets == BLOCKS else "changes what the model reads"
+    return f"it {where}, and has nothing that could be put on the upper blocks alone"
 
 
 def _takes_past(model: PreTrainedModel) -> bool:

@@ -10,11 +10,23 @@ from transformers.pytorch_utils import Conv1D
 
 from lightune.catalogue import Shape
 from lightune.errors import ConfigError
+from lightune.models import find_blocks, first_adapted
 
 
 def linear_layers(model: PreTrainedModel, head: Sequence[str] = ()) -> list[str]:
     """Name every linear layer (torch's or GPT-2's Conv1D) of the backbone, the head's left out."""
     return [name for name, module in _backbone(model, head) if isinstance(module, nn.Linear | Conv1D)]
+
+
+def in_top_blocks(model: PreTrainedModel, names: Sequence[str], top_blocks: int | None) -> list[str]:
+    """Those of `names` (modules or their parameters) that lie in the model's `top_blocks` upper blocks; all for None.
+
+    Raises ModelError where the model has fewer blocks, or no list of them.
+    """
+    if top_blocks is None:
+        return list(names)
+    blocks, first = find_blocks(model), first_adapted(model, top_blocks)
+    return [name for name in names if blocks.inside(name, first)]
 
 
 def norm_layers(model: PreTrainedModel, head: Sequence[str] = ()) -> list[str]:
@@ -61,16 +73,20 @@ def shape_of(model: PreTrainedModel, head: Sequence[str], steps: int) -> Shape:
     )
 
 
-def asked_layers(model: PreTrainedModel, head: Sequence[str], asked: Sequence[str] | None) -> list[str]:
-    """Name the linear layers that `asked` (names or name ends) means; all of them for None. Raises ConfigError."""
-    layers = linear_layers(model, head)
+def asked_layers(
+    model: PreTrainedModel, head: Sequence[str], asked: Sequence[str] | None, top_blocks: int | None = None
+) -> list[str]:
+    """Name the linear layers that `asked` (names or name ends) means, of the `top_blocks` upper blocks; all of them
+    for None. Raises ConfigError."""
+    layers = in_top_blocks(model, linear_layers(model, head), top_blocks)
     if asked is None:
         return layers
     for name in asked:
         if not any(layer == name or layer.endswith(f".{name}") for layer in layers):
             known = sorted({layer.rpartition(".")[2] for layer in layers})
+            where = "" if top_blocks is None else f" in its {top_blocks} top blocks"
             raise ConfigError(
-                f"--target-modules: {name!r} is none of this model's linear layers; it has {', '.join(known)}."
+                f"--target-modules: {name!r} is none of this model's linear layers{where}; it has {', '.join(known)}."
             )
     return [layer for layer in layers if any(layer == name or layer.endswith(f".{name}") for name in asked)]
 

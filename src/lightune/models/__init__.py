@@ -1,5 +1,6 @@
 """The one door to transformers' models: found, loaded, given a head and a pooling that can be trusted."""
 
+from lightune.models.blocks import Blocks, find_blocks, first_adapted
 from lightune.models.conv1d import to_conv1d, to_linear
 from lightune.models.dropout import use_bulk_dropout
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
@@ -19,16 +20,19 @@ from lightune.models.speedups import drop_frozen_dropout
 from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
 from lightune.models.tokenizers import load_tokenizer
 from lightune.models.traced import TracedClassifier
+from lightune.models.trunk import Trunk
 
 __all__ = [
     "NF4",
     "SEGMENTS",
+    "Blocks",
     "Classifier",
     "Head",
     "LanguageModel",
     "ModelSource",
     "Segments",
     "TracedClassifier",
+    "Trunk",
     "can_pack",
     "checkpoint_labels",
     "count_own_tokens",
@@ -36,7 +40,9 @@ __all__ = [
     "drop_frozen_dropout",
     "embedded_folder",
     "embedding_shape",
+    "find_blocks",
     "find_model",
+    "first_adapted",
     "fits_onednn",
     "head_modules",
     "hidden_states",

@@ -132,6 +132,8 @@ def check_methods(config: StudyConfig, source: ModelSource, splits: Splits) -> N
         if name not in names:
             raise ConfigError(f"--set {name}: it is no arm of this study; add it to --arms.")
     if not names:
+        if config.training.top_blocks is not None:
+            raise ConfigError("--top-blocks: it is for adapters, and no arm of this study is one; add lora to --arms.")
         return
     from lightune.methods import why_not_here
 
@@ -161,4 +163,20 @@ def _put(method: Method, config: StudyConfig, source: ModelSource, splits: Split
     model = shrunk_classifier(source.config, len(splits.label_names), whole=whole)
     steps = resolve_recipe(config.training, len(splits.train), int(model.config.hidden_size)).steps
     targets = config.lora.target_modules if method.peft == "LORA" else None
-    attach(model, head_modules(model), method, options_of(method, config), steps=steps, target_modules=targets)
+    top_blocks = config.training.top_blocks
+    if top_blocks is not None:
+        depth = int(source.config.num_hidden_layers)
+        if top_blocks > depth:
+            raise ConfigError(
+                f"--top-blocks {top_blocks}: the model has {depth} blocks. Give a number up to that, or leave it out."
+            )
+        top_blocks = min(top_blocks, int(model.config.num_hidden_layers))
+    attach(
+        model,
+        head_modules(model),
+        method,
+        options_of(method, config),
+        steps=steps,
+        target_modules=targets,
+        top_blocks=top_blocks,
+    )

@@ -1,6 +1,6 @@
 """Training and measuring with transformers' Trainer."""
 
-from lightune.training.batches import RowCollator, TokenRows
+from lightune.training.batches import RowCollator, StepSampler, TokenRows
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.fit import Trained, fit, predict
 from lightune.training.observing import observe, tensor_digests
@@ -13,6 +13,7 @@ __all__ = [
     "Demands",
     "Recipe",
     "RowCollator",
+    "StepSampler",
     "TokenRows",
     "Trained",
     "fit",

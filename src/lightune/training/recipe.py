@@ -43,10 +43,14 @@ class Recipe:
     select_by: str
     class_weights: str
     frozen_dropout: bool
+    top_blocks: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for the record."""
-        return asdict(self)
+        """Plain values for the record; `top_blocks` where it was asked for."""
+        values = asdict(self)
+        if self.top_blocks is None:
+            del values["top_blocks"]
+        return values
 
 
 def resolve_recipe(
@@ -84,4 +88,5 @@ def resolve_recipe(
         select_by=config.select_by,
         class_weights=config.class_weights,
         frozen_dropout=config.frozen_dropout,
+        top_blocks=config.top_blocks,
     )
