@@ -130,7 +130,9 @@ def _step_tokens(rows: TokenRows, recipe: Recipe) -> int:
 def _why_onednn() -> str:
     if pick_device().name != "cpu":
         return "on a GPU there is no choice"
-    return f"one product of matrices takes oneDNN {1 / max(onednn_speed(), 1e-9):.2f} times as long as MKL here"
+    if onednn_speed() == 0.0:
+        return "this build of torch has no oneDNN"
+    return f"one product of matrices takes oneDNN {1 / onednn_speed():.2f} times as long as MKL here"
 
 
 def _why_checkpointing(checkpointing: bool, longest: float, free: int) -> str:
