@@ -15,7 +15,7 @@ from torch import nn
 from lightune.arms.base import ArmContext, FitFacts, Predicted
 from lightune.arms.fitted_scorer import make_manifest
 from lightune.artifacts import Manifest
-from lightune.compute import Encoder, logits_of, softmax
+from lightune.compute import Encoder, logits_of, quicken, softmax
 from lightune.models import Classifier, find_model, load_classifier, resolve_max_length
 from lightune.records import Rows
 from lightune.runtime import move
@@ -36,7 +36,7 @@ class FittedModel(ABC):
     ) -> None:
         self.context = context
         self.base = base
-        self.model = model
+        self.model = quicken(model)
         self.encoder = encoder
         self.facts = facts
         self.seeds = seeds

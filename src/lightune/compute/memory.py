@@ -14,10 +14,13 @@ def kept_bytes(model: nn.Module, inputs: Mapping[str, Any]) -> int:
 
     Each stretch of memory counts once, however many views of it are kept. Mode and random state stay as they were.
     """
-    weights = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    held = (*model.parameters(), *model.buffers())
+    weights = {tensor.untyped_storage().data_ptr() for tensor in held if tensor.layout is torch.strided}
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
+        if tensor.layout is not torch.strided:
+            return tensor  # a method's sparse change of a weight, which has no storage of its own and is small
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
