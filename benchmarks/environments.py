@@ -16,6 +16,8 @@ from benchmarks.common.turns import say
 
 REQUIREMENTS = Path(__file__).with_name("requirements")
 NAMES = ("onnxruntime", "openvino")
+# Comes with optimum-intel, is of no use for texts, and where torch is the build for CPUs its own build does not fit.
+UNWANTED = "torchvision"
 
 
 class NoEnvironment(Exception):
@@ -34,10 +36,14 @@ def python_of(name: str, work: Path) -> str:
         return str(python)
     say(f"making the environment {name}: {folder}")
     shutil.rmtree(folder, ignore_errors=True)
+    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True, text=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)]
-        subprocess.run(install, check=True, capture_output=True, text=True)
+        for command in (
+            [sys.executable, "-m", "venv", str(folder)],
+            [*pip, "install", "-r", str(wanted)],
+            [*pip, "uninstall", "--yes", UNWANTED],
+        ):
+            subprocess.run(command, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
         last = (error.stderr or error.stdout or "").strip().splitlines()[-1:]
         raise NoEnvironment(f"its environment could not be made ({' '.join(last)})") from error

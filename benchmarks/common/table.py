@@ -13,6 +13,7 @@ HEADS = (
     "what", "side", "median", "reviews/s", "useful tokens/s", "useful GFLOP/s", "of the peak", "ours is better by",
 )  # fmt: skip
 NONE = "-"
+NOT_RUN = "not run"
 TRAIN_ROWS = 25_000
 
 
@@ -33,14 +34,14 @@ def case_lines(case: Case) -> list[Line]:
     first = f"{case.benchmark}: {case.what}"
     ours = [Line((first, *cells(case, case.ours), "1"))] if case.ours is not None else []
     if case.ours is None:
-        ours = [Line((first, f"lightune: {case.absent}", *[NONE] * 6))]
+        ours = [Line((first, f"lightune, {NOT_RUN}", *[NONE] * 6))]
     return ours + [peer_line(case, peer) for peer in case.peers]
 
 
 def peer_line(case: Case, peer: Peer) -> Line:
-    """A peer's row; one that could not run says why."""
+    """A peer's row."""
     if peer.side is None:
-        return Line(("", f"{peer.title}: {peer.absent}", *[NONE] * 6))
+        return Line(("", f"{peer.title}, {NOT_RUN}", *[NONE] * 6))
     ratio = ratio_of(case, peer.side)
     return Line(("", *cells(case, peer.side), NONE if ratio is None else str(ratio)))
 
@@ -68,6 +69,14 @@ def share_of_peak(case: Case, side: Side) -> str:
         return NONE
     each = [case.work.flops / taken / 1e9 / peak for taken, peak in zip(side.values, case.peak, strict=True)]
     return f"{100 * statistics.median(each):.0f} %"
+
+
+def absence_notes(outcomes: Sequence[Outcome]) -> list[str]:
+    """Why sides were not run."""
+    cases = [case for outcome in outcomes for case in outcome.cases]
+    ours = [f"Not run: lightune ({case.what}): {case.absent}." for case in cases if case.ours is None]
+    missing = [(peer.title, peer.absent) for case in cases for peer in case.peers if peer.side is None]
+    return [*ours, *(f"Not run: {title}: {reason}." for title, reason in missing)]
 
 
 def compile_notes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -132,4 +141,4 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
 def notes(outcomes: Sequence[Outcome]) -> list[str]:
     """What stands below the table."""
     how = "A ratio is the median of the turns' own, side by side in one run; in brackets the smallest and the largest."
-    return [how, *compile_notes(outcomes), *peak_notes(outcomes)]
+    return [how, *compile_notes(outcomes), *absence_notes(outcomes), *peak_notes(outcomes)]

@@ -49,9 +49,12 @@ def test_a_peer_without_a_model_has_no_flops():
 
 
 def test_a_peer_that_could_not_run_says_why_and_so_does_ours():
-    assert "OpenVINO: pip failed" in plain([outcome(Peer(None, "OpenVINO", "pip failed"))])
+    text = plain([outcome(Peer(None, "OpenVINO", "pip failed"))])
+    assert "OpenVINO, not run " in text
+    assert "Not run: OpenVINO: pip failed." in text
     text = markdown([outcome(Peer(COMPILED, COMPILED.title), ours=None)])
-    assert "lightune: not built yet" in text
+    assert row(text, "lightune, not run")[2:] == ["-"] * 6
+    assert "- Not run: lightune (LoRA cut at 512): not built yet." in text
     assert row(text, "best stock")[-1] == "-"
 
 
