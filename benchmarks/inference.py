@@ -21,11 +21,11 @@ from benchmarks.common.worker import SideFailed, Worker
 from benchmarks.environments import NoEnvironment, python_of
 
 CUT = 512
-SHORT_ROWS, ROWS = 32, 2000
+SHORT_ROWS, ROWS = 24, 2000
 SHORT_TURNS, TURNS = 2, 3
 WARM = 4
 # Reviews by which a peer's settings are told apart before the turns.
-TRIAL_ROWS = 16
+SHORT_TRIAL, TRIAL = 8, 64
 OPTIMUM = {
     "onnxruntime": ("optimum_onnxruntime", "ONNX Runtime float32 (optimum)"),
     "openvino": ("optimum_openvino", "OpenVINO float32 (optimum-intel)"),
@@ -103,7 +103,8 @@ def answers(setting: Setting, name: str) -> str:
 def fastest_of(setting: Setting, folder: Path, rows: Reviews, path: Path, max_length: int, name: str) -> Entry:
     """optimum's side in its fastest way, which is tried out on a few of the rows. Absent where it does not run."""
     module, title = OPTIMUM[name]
-    few = representative(rows, min(TRIAL_ROWS, len(rows)), setting.seed).save(setting.work / "rows" / "trial.json")
+    tried = SHORT_TRIAL if setting.short else TRIAL
+    few = representative(rows, min(tried, len(rows)), setting.seed).save(setting.work / "rows" / "trial.json")
     try:
         python = python_of(name, setting.work)
         seconds: dict[str, float] = {}

@@ -18,6 +18,7 @@ from benchmarks.common.turns import Entry, say, take_turns
 from benchmarks.training import RANDOM
 
 SHORT_ROWS, ROWS = 16, 2000
+SHORT_CUT, CUT = 256, 512
 SHORT_TURNS, TURNS = 1, 3
 EPOCHS, TRIALS, TOP_BLOCKS = 3, 20, 4
 # Validation rows that each trial is judged by, for each row it learns from.
@@ -30,8 +31,9 @@ def main() -> None:
     command(__doc__, measure)
 
 
-def measure(setting: Setting, max_length: int = 512) -> Outcome:
+def measure(setting: Setting, max_length: int | None = None) -> Outcome:
     """Both on the same rows. A turn is the whole search with its looks at validation rows, or the whole training."""
+    max_length = max_length or (SHORT_CUT if setting.short else CUT)
     count = min(SHORT_ROWS if setting.short else ROWS, len(setting.pool))
     rows = representative(setting.pool, count, setting.seed)
     path = rows.save(setting.work / "rows" / "sweep.json")

@@ -10,7 +10,7 @@ from benchmarks.common.setting import Setting
 from benchmarks.common.turns import Entry, say, take_turns
 
 CUT = 512
-SHORT_TURNS, TURNS = 3, 5
+SHORT_TURNS, TURNS = 2, 5
 ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false"}
 
 

@@ -17,7 +17,12 @@ class Ratio:
     each: tuple[float, ...]
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return f"{shown(self.median)} ({shown(self.low)} to {shown(self.high)})"
+
+
+def shown(ratio: float) -> str:
+    """Two places after the point, and two digits at least of what is small."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def paired_ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:

@@ -76,7 +76,7 @@ def absence_notes(outcomes: Sequence[Outcome]) -> list[str]:
     cases = [case for outcome in outcomes for case in outcome.cases]
     ours = [f"Not run: lightune ({case.what}): {case.absent}." for case in cases if case.ours is None]
     missing = [(peer.title, peer.absent) for case in cases for peer in case.peers if peer.side is None]
-    return [*ours, *(f"Not run: {title}: {reason}." for title, reason in missing)]
+    return [*ours, *(f"Not run: {title}: {(reason or '').rstrip('.')}." for title, reason in missing)]
 
 
 def compile_notes(outcomes: Sequence[Outcome]) -> list[str]:

@@ -18,6 +18,7 @@ def test_a_slow_turn_that_meets_both_sides_alike_leaves_it_as_it_is():
 
 def test_it_is_written_with_its_spread():
     assert str(paired_ratio([1.0, 1.0, 1.0], [1.5, 2.0, 1.0])) == "1.50 (1.00 to 2.00)"
+    assert str(paired_ratio([1.0], [0.00123])) == "0.0012 (0.0012 to 0.0012)"
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [([], []), ([1.0], [1.0, 2.0]), ([0.0], [1.0]), ([1.0], [-1.0])])
