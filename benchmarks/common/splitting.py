@@ -14,13 +14,13 @@ SHARE = 0.6
 
 
 def fitting_batch(shape: Shape, max_length: int, rows: int, memory: int | None = None) -> int:
-    """The largest of rows, rows/2, rows/4, ... whose padded activations fit into 0.6 of the memory that is free.
+    """The largest of rows, rows/2, rows/4, ... whose padded activations fit into 0.6 of the machine's memory.
 
     What is left over is accumulated, as people do whose memory is too small. memory: bytes; None: asked of the system.
     """
-    free = available_bytes() if memory is None else memory
+    whole = machine_bytes() if memory is None else memory
     batch = rows
-    while batch > 1 and estimated_bytes(shape, batch, max_length) > SHARE * free:
+    while batch > 1 and estimated_bytes(shape, batch, max_length) > SHARE * whole:
         batch //= 2
     return batch
 
@@ -30,7 +30,7 @@ def estimated_bytes(shape: Shape, batch: int, tokens: int) -> float:
     return batch * tokens * shape.width * shape.blocks * (ACTIVATION + ATTENTION * tokens)
 
 
-def available_bytes() -> int:
-    """Memory that could be had now (MemAvailable)."""
+def machine_bytes() -> int:
+    """The memory there is (MemTotal): what is free just now would make a run depend on its neighbours."""
     facts = Path("/proc/meminfo").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) * 1024 for line in facts.splitlines() if line.startswith("MemAvailable:"))
+    return next(int(line.split()[1]) * 1024 for line in facts.splitlines() if line.startswith("MemTotal:"))
