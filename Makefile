@@ -8,7 +8,7 @@ NO_SKIPS ?=
 # Tests run on two processes of one thread each, which beats one process of two threads.
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LIGHTUNE_NO_SKIPS=$(NO_SKIPS) $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test check lint unit full install lock format clean
+.PHONY: demo test check lint unit full bench install lock format clean
 
 demo: install  ## the main job on the embedded model and reviews; its report is runs/demo/report.html
 	HF_HUB_OFFLINE=1 $(BIN)/lightune study --model embedded --data embedded --arms majority,tfidf,pretrained,probe,lora \
@@ -39,6 +39,9 @@ unit: install
 
 full: install
 	$(PYTEST) -m full
+
+bench: install  ## every benchmark in its short version, and one table; see benchmarks/README.md
+	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.all --short
 
 install: $(INSTALLED)
 

@@ -1,0 +1,1 @@
+"""What the commands share: rows, the model, processes, turns, ratios, tables."""
