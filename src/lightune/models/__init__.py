@@ -8,6 +8,7 @@ from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
 from lightune.models.pooling import hidden_states, pool_by_mask, pools_first_token
 from lightune.models.quantised import NF4, is_quantised, quantise
+from lightune.models.restoring import put_back
 from lightune.models.rows import count_own_tokens
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
@@ -44,6 +45,7 @@ __all__ = [
     "longest_input",
     "pool_by_mask",
     "pools_first_token",
+    "put_back",
     "quantise",
     "quiet_transformers",
     "resolve_max_length",
