@@ -18,9 +18,8 @@ def run(spec: dict[str, Any], session: Session) -> None:
 
     A turn is the whole search in a new folder: nothing that an earlier one has cached is there.
     """
-    from lightune.search import find_settings
-
     from lightune.config import DataConfig, ModelConfig, StudyConfig, TrainingConfig
+    from lightune.search import find_settings
 
     scratch = Path(spec["scratch"])
     data = tables(spec, scratch / "data")

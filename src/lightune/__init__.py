@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lightune.inspection import inspect_data
     from lightune.records import ArmResult, Certificate, Comparison, Metric, Predictions, Rows, Splits, StudyResult
     from lightune.report import load_result, write_report
+    from lightune.search import run_search
     from lightune.study import run_study
 
 _HOMES = {
@@ -75,6 +76,7 @@ _HOMES = {
     "load_result": "report",
     "load_splits": "data",
     "point_metrics": "evaluation",
+    "run_search": "search",
     "run_study": "study",
     "score": "evaluation",
     "verify": "certification",
@@ -115,6 +117,7 @@ __all__ = [
     "load_result",
     "load_splits",
     "point_metrics",
+    "run_search",
     "run_study",
     "score",
     "verify",

@@ -271,7 +271,7 @@ def test_a_report_made_again_is_the_same_byte_for_byte(study, request, command, 
 # ------------------------------------------------------------------------------------------------------- the rest
 
 
-@pytest.mark.parametrize("verb", ["study", "predict", "export", "push", "inspect", "report"])
+@pytest.mark.parametrize("verb", ["study", "search", "predict", "export", "push", "inspect", "report"])
 def test_each_verb_has_help_with_its_options(verb, command):
     said = command(verb, "--help")
     assert (said.code, said.err) == (0, "")

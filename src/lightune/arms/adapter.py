@@ -80,9 +80,10 @@ class AdapterArm:
         if chosen is not None:
             lesson = lesson.at_rate(chosen)
         start = time.perf_counter() - prepared
-        model = self._adapted(base, lesson)
+        model = self.adapted(base, lesson)
         before = factors(model) if self._changes_base else {}
-        facts = train_model(context, base, model, lesson, start, self._demands(model), trials, self.trunk)
+        facts = train_model(context, base, model, lesson, start, self.demands(model), trials, self.trunk)
+        facts = _with_search(facts, context.config.methods.searched)
         if self._changes_base:
             base, _ = load_base(context)
             model = as_plain_lora(model, before, base.model, base.head.modules)
@@ -100,7 +101,8 @@ class AdapterArm:
     def _changes_base(self) -> bool:
         return self.method.options.get("init_lora_weights") in CHANGES_BASE
 
-    def _adapted(self, base: Classifier, lesson: Lesson) -> nn.Module:
+    def adapted(self, base: Classifier, lesson: Lesson) -> nn.Module:
+        """The method put on `base`, as a training of `lesson` begins."""
         config = self.context.config
         if not config.training.frozen_dropout:
             drop_frozen_dropout(base.model)
@@ -125,7 +127,8 @@ class AdapterArm:
             initialise_from_texts(model, _batches(lesson.train, int(base.tokenizer.pad_token_id)))
         return model
 
-    def _demands(self, model: nn.Module) -> Demands:
+    def demands(self, model: nn.Module) -> Demands:
+        """What the method asks of the training of `model`."""
         return Demands(self.method.own_loss, rate_factors(self.method), after_step(model))
 
     def _search(self, lesson: Lesson) -> tuple[RateTrial, ...]:
@@ -146,11 +149,11 @@ class AdapterArm:
         """Train on a fresh base for a few steps."""
         base, _ = load_base(self.context)
         start = time.perf_counter()
-        model = self._adapted(base, lesson)
+        model = self.adapted(base, lesson)
         rate, steps = lesson.recipe.learning_rate, lesson.recipe.steps
         try:
             trained = teach(
-                self.context, base, model, lesson, folder, self._told(rate), self._demands(model), self.trunk
+                self.context, base, model, lesson, folder, self._told(rate), self.demands(model), self.trunk
             )
         except RunError:
             return RateTrial(rate, math.nan, steps, time.perf_counter() - start)
@@ -191,6 +194,15 @@ class FittedAdapter(FittedModel):
         if self.base.source.untrained:
             return "none: the base's folder holds no weights that stock peft could load"
         return stock_route(self.model, self.method)
+
+
+def _with_search(facts: FitFacts, trials: int) -> FitFacts:
+    """The facts with what a search before the study had to do with them."""
+    if not trials:
+        return facts
+    note = f"Its settings were chosen in a search of {trials:,} trials, whose time is not counted here."
+    use = f"chose the settings among those of {trials:,} trials; {facts.validation_use}"
+    return replace(facts, notes=(*facts.notes, note), validation_use=use)
 
 
 def options_of(method: Method, config: StudyConfig) -> dict[str, Any]:

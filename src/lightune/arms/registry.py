@@ -53,11 +53,13 @@ class ArmKind:
 
 
 def _what_counts(section: str, values: object) -> object:
-    """A section without what changes no outcome: where the trunk's exact states are kept, and an option left out that
-    earlier versions did not have."""
+    """A section without what changes no outcome: where the trunk's exact states are kept, and options that earlier
+    versions did not have where they are not used."""
     if section != "training" or not isinstance(values, Mapping):
         return values
     kept = {name: value for name, value in values.items() if name not in ("trunk_cache", "trunk_cache_bytes")}
+    if kept.get("head_rate") == 1.0:
+        kept.pop("head_rate")
     if kept.get("top_blocks") is None:
         kept.pop("top_blocks", None)
     elif values.get("trunk_cache") == "bfloat16":

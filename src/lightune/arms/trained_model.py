@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
+from transformers import TrainerCallback
 
 from lightune.arms.base import ArmContext, FitFacts
 from lightune.arms.frozen_trunk import FrozenTrunk
@@ -101,10 +102,12 @@ def teach(
     progress: Progress,
     demands: Demands = NOTHING,
     trunk: FrozenTrunk | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trained:
     """Train whatever of `model` wants a gradient, in place, and keep the best by validation.
 
-    trunk: gives the states of the blocks below the adapter. Raises RunError when the training diverges.
+    trunk: gives the states of the blocks below the adapter. callbacks: hear of the training. Raises RunError when
+    the training diverges.
     """
     positive = positive_index(context.label_names, context.positive_label)
 
@@ -123,8 +126,15 @@ def teach(
             seed=context.seed,
             checkpoints=checkpoints,
             progress=progress,
-            demands=demands,
+            demands=replace(demands, rate_factors={**demands.rate_factors, **_head_factors(base, lesson.recipe)}),
+            callbacks=callbacks,
         )
+
+
+def _head_factors(base: Classifier, recipe: Recipe) -> dict[str, float]:
+    if recipe.head_rate == 1.0:
+        return {}
+    return {f".{module}.": recipe.head_rate for module in base.head.modules}
 
 
 def train_model(

@@ -74,6 +74,12 @@ class Method:
     variant_of: str | None = None
     refused: str | None = None
 
+    @property
+    def searchable(self) -> bool:
+        """Whether it has a rank and leaves the base's own weights alone, so that many trainings share one base."""
+        changes = self.options.get("init_lora_weights") in ("pissa", "olora")
+        return self.peft == "LORA" and not (self.quantised or changes)
+
     def resolved(self, shape: Shape) -> dict[str, Any]:
         """All options for a model of this shape."""
         return {**self.options, **(self.fitted(shape) if self.fitted is not None else {})}

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from lightune.cli import compare, export, inspect, methods, predict, push, report, study, verify
+from lightune.cli import compare, export, inspect, methods, predict, push, report, search, study, verify
 from lightune.cli.signals import Terminated, terminable
 from lightune.errors import LightuneError
 from lightune.version import VERSION
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("study")(study.study)
+app.command("search")(search.search)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("push")(push.push)
@@ -96,7 +97,7 @@ def _without_warnings(debug: bool) -> Iterator[None]:
 
 
 def _goes_on(words: Sequence[str]) -> str:
-    return " The same command goes on from what is done." if "study" in words[:1] else ""
+    return " The same command goes on from what is done." if words[:1] in (["study"], ["search"]) else ""
 
 
 def _drop_output() -> None:

@@ -77,6 +77,9 @@ def study(
     learning_rate: Annotated[
         float | None, Option(help="By the model's size without it.", rich_help_panel=LEARN)
     ] = None,
+    head_rate: Annotated[
+        float, Option(help="How much faster than the rest the head learns.", rich_help_panel=LEARN)
+    ] = TRAIN.head_rate,
     batch_size: Annotated[
         int, Option(help="Rows in memory at once, at most.", rich_help_panel=LEARN)
     ] = TRAIN.batch_size,
@@ -183,7 +186,7 @@ def study(
         training=TrainingConfig(
             epochs, max_steps, learning_rate, batch_size, accumulation, schedule, warmup, weight_decay, max_grad_norm,
             evaluations, patience, select_by, class_weights, frozen_dropout,
-            top_blocks, trunk_cache, trunk_cache_bytes,
+            top_blocks, trunk_cache, trunk_cache_bytes, head_rate,
         ),
         lora=LoraConfig(rank, alpha, dropout, _names(target_modules)),
         methods=MethodsConfig(_options(set_option), rate_trials),
@@ -195,10 +198,11 @@ def study(
         seeds=seeds,
         keep_texts=not no_texts,
     )  # fmt: skip
-    return _run(config, out, quiet, as_json)
+    return run(config, out, quiet, as_json)
 
 
-def _run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:
+def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:
+    """Run the study, show what came of it, and return the exit code."""
     from lightune.cli.study_view import JsonView, QuietView, TerminalView
 
     view = QuietView() if quiet else JsonView() if as_json else TerminalView()

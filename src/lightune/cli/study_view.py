@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PHASES = {
     "train": "training",
     "features": "frozen features",
+    "trunk": "frozen blocks",
     "predict": "measuring",
     "save": "saving and reloading",
 }

@@ -77,6 +77,7 @@ def faults_of(config: StudyConfig) -> list[str]:
         *_methods(config),
         _above("--epochs", training.epochs, 0),
         _above("--learning-rate", training.learning_rate, 0),
+        _above("--head-rate", training.head_rate, 0),
         _above("--alpha", lora.alpha, 0),
         _above("--max-grad-norm", training.max_grad_norm, 0),
         (0 <= lora.dropout < 1, f"--dropout: from 0 to below 1 is expected, got {lora.dropout}."),

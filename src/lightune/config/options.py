@@ -115,7 +115,8 @@ class TrainingConfig:
     fraction. max_steps wins over epochs. patience: evaluations without a better `select_by` before it stops; 0: never.
     evaluations: how often the validation split is looked at in a training. top_blocks: how many of the model's blocks,
     from the top, adapters are put on; None: all. trunk_cache: what the states of the blocks below are kept as (one of
-    TRUNK_CACHES; bfloat16 rounds them and is not exact), in at most trunk_cache_bytes on disk.
+    TRUNK_CACHES; bfloat16 rounds them and is not exact), in at most trunk_cache_bytes on disk. head_rate: how much
+    faster than the rest the head learns.
     """
 
     epochs: float | None = None
@@ -135,6 +136,7 @@ class TrainingConfig:
     top_blocks: int | None = None
     trunk_cache: str = TRUNK_CACHES[0]
     trunk_cache_bytes: int = TRUNK_CACHE_BYTES
+    head_rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,13 @@ class MethodsConfig:
     """Methods other than LoRA. options: method -> peft's option -> value, over the catalogue's own.
 
     rate_trials: learning rates tried for each adapter in short trainings, judged by validation, before the long one;
-    None: 3 where a study has several adapters, so that none loses by its default, and 0 where it has one.
+    None: 3 where a study has several adapters, so that none loses by its default, and 0 where it has one. searched: in
+    how many trials `lightune search` has found the settings; 0 where they are somebody's own.
     """
 
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rate_trials: int | None = None
+    searched: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from lightune.models.onednn import speed as onednn_speed
 from lightune.models.packed import can_pack, packed_states
 from lightune.models.pooling import hidden_states, pool_by_mask, pools_first_token
 from lightune.models.quantised import NF4, is_quantised, quantise
+from lightune.models.restoring import put_back
 from lightune.models.rows import count_own_tokens
 from lightune.models.segments import SEGMENTS, Segments
 from lightune.models.shrunk import shrunk_classifier
@@ -56,6 +57,7 @@ __all__ = [
     "pool_by_mask",
     "pools_first_token",
     "product",
+    "put_back",
     "quantise",
     "quiet_transformers",
     "resolve_max_length",

@@ -56,6 +56,11 @@ class StudyFolder:
         """What several runs compute alike; may be deleted at any time."""
         return self.root / ".cache"
 
+    @property
+    def search(self) -> Path:
+        """The trials of the search that its settings come from, where there was one."""
+        return self.root / "search"
+
     def artifact(self, key: RunKey, first_seed: int) -> Path:
         """The artefact of a run: the first seed's is the arm's own."""
         arm = self.root / "arms" / key.arm

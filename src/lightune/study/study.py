@@ -67,7 +67,7 @@ def run_study(
     check_same_runs(folder, _fingerprints(config, splits, digest))
     on_event(Event("data", splits=splits))
     folder.root.mkdir(parents=True, exist_ok=True)
-    with _only_writer(folder):
+    with only_writer(folder):
         # Another process may have worked here since the first look.
         config = check_same_study(folder, config)
         fingerprints = _fingerprints(config, splits, digest)
@@ -156,7 +156,8 @@ def _keep(run: PlannedRun, record: RunRecord, on_event: Callable[[Event], None])
 
 
 @contextmanager
-def _only_writer(folder: StudyFolder) -> Iterator[None]:
+def only_writer(folder: StudyFolder) -> Iterator[None]:
+    """Hold the folder's lock. Raises ConfigError where another process does."""
     lock = FileLock(folder.lock)
     try:
         lock.acquire(timeout=0)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalPrediction
@@ -61,12 +61,13 @@ def fit(
     checkpoints: Path,
     progress: Progress,
     demands: Demands = NOTHING,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trained:
     """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
 
     head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
-    was cut off goes on from the last one in it. demands: what the method asks for beside gradients. Raises RunError
-    when the training diverges.
+    was cut off goes on from the last one in it. demands: what the method asks for beside gradients. callbacks: hear of
+    the training too; one that raises ends it, and its checkpoints stay. Raises RunError when the training diverges.
     """
     plan = kept_plan(checkpoints) or plan_training(model, train, recipe, pad_id)
     keep_plan(plan, checkpoints)
@@ -79,7 +80,7 @@ def fit(
         train_dataset=train,
         eval_dataset=validation,
         compute_metrics=_measured(measure),
-        callbacks=_callbacks(recipe, progress),
+        callbacks=[*_callbacks(recipe, progress), *callbacks],
         pad_id=pad_id,
         layout=Layout(plan.packed),
         plan=plan,

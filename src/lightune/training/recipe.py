@@ -44,13 +44,12 @@ class Recipe:
     class_weights: str
     frozen_dropout: bool
     top_blocks: int | None = None
+    head_rate: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for the record; `top_blocks` where it was asked for."""
-        values = asdict(self)
-        if self.top_blocks is None:
-            del values["top_blocks"]
-        return values
+        """Plain values for the record; `top_blocks` and `head_rate` where they were asked for."""
+        plain = {"top_blocks": None, "head_rate": 1.0}
+        return {name: value for name, value in asdict(self).items() if plain.get(name, self) != value}
 
 
 def resolve_recipe(
@@ -89,4 +88,5 @@ def resolve_recipe(
         class_weights=config.class_weights,
         frozen_dropout=config.frozen_dropout,
         top_blocks=config.top_blocks,
+        head_rate=config.head_rate,
     )

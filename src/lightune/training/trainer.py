@@ -100,7 +100,7 @@ class StepTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """The Trainer's, with parameters that learn faster in groups of their own."""
         optimizer: torch.optim.Optimizer = super().create_optimizer(model)
-        names = {id(parameter): name for name, parameter in _whole(self.model).named_parameters()}
+        names = {id(parameter): f".{name}" for name, parameter in _whole(self.model).named_parameters()}
         for group in list(optimizer.param_groups):
             for part, factor in self.demands.rate_factors.items():
                 faster = [one for one in group["params"] if part in names[id(one)]]

@@ -1,0 +1,46 @@
+"""`lightune search` from the command line: what it says, writes and leaves with."""
+
+import json
+
+import pytest
+
+from tests.study.shared import write_reviews
+
+OPTIONS = "--max-steps 4 --validation-size 12 --behaviour none"
+
+
+@pytest.mark.full
+def test_a_search_tells_of_its_trials_and_then_of_the_study(command, tiny_gpt2, tmp_path):
+    data, out = write_reviews(tmp_path / "reviews", 40, 20), tmp_path / "out"
+    words = f"search --model {tiny_gpt2} --data {data} --out {out} --trials 2 --top-blocks 1 {OPTIONS} --json"
+    said = command(words)
+    assert said.code == 0, said.err
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    trials = [line for line in lines if line["event"] == "trial"]
+    assert [line["number"] for line in trials][:2] == [0, 1]
+    assert set(trials[0]["values"]) == {"training.learning_rate", "lora.rank", "training.head_rate"}
+    assert max(line["step"] for line in trials) == 4
+    results = json.loads((out / "results.json").read_text())
+    assert [arm["name"] for arm in results["arms"]] == ["lora"]
+    assert results["config"]["methods"]["searched"] == 2
+    assert results["arms"][0]["training"]["recipe"]["top_blocks"] == 1
+    again = command(words)
+    assert again.code == 0
+    assert not any(json.loads(line)["event"] == "trial" for line in again.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--trials 0", "--trials: at least 1 is expected, got 0."),
+        ("--method full", "--method: one of lora, "),
+        ("--top-blocks 9", "--top-blocks 9: the model has 2 blocks."),
+    ],
+)
+def test_what_cannot_be_searched_leaves_with_2_and_writes_nothing(command, tiny_gpt2, tmp_path, words, said):
+    data, out = write_reviews(tmp_path / "reviews", 40, 20), tmp_path / "out"
+    found = command(f"search --model {tiny_gpt2} --data {data} --out {out} --top-blocks 1 {OPTIONS} {words}")
+    assert found.code == 2
+    assert said in found.err
+    assert len(found.err.splitlines()) == 1
+    assert not out.exists()

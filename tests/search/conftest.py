@@ -1,0 +1,5 @@
+"""The tiny bases."""
+
+from tests.fixtures.bases import bases, deep_bases
+
+__all__ = ["bases", "deep_bases"]

@@ -1,0 +1,244 @@
+"""A search on a tiny model: it finds the rate that is known to be better, prunes, goes on, and sees no test row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lightune.config import NONE, AnalysisConfig, DataConfig, ModelConfig, StudyConfig, TrainingConfig
+from lightune.errors import ConfigError, RunError
+from lightune.models import find_model, load_classifier
+from lightune.records import Rows
+from lightune.search import Among, Settings, Space, Trial, find_settings, run_search
+from lightune.search import search as searching
+from lightune.search import training as trainings
+from lightune.search.space import RATE
+from lightune.study import in_process
+from tests.study.shared import write_reviews
+
+# The first is too small to learn anything in so few steps, the last too large to stay with it.
+RATES = Space((Among(RATE, (1e-6, 1e-2, 3.0)),), {RATE: 1e-6})
+STEPS = 18
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reviews(tmp_path_factory.mktemp("data"), 80, 30)
+
+
+def asked(model: Path, data: Path, **training: Any) -> StudyConfig:
+    options = {"max_steps": STEPS, "evaluations": 2, "top_blocks": 1, **training}
+    return StudyConfig(
+        ModelConfig(str(model)),
+        DataConfig(str(data), validation_size=24),
+        ("lora",),
+        TrainingConfig(**options),
+        analysis=AnalysisConfig(behaviour=NONE),
+    )
+
+
+def scores(found: Settings) -> list[tuple[float, ...]]:
+    return [trial.scores for trial in found.searched.trials]
+
+
+@pytest.mark.full
+def test_the_better_rate_wins_and_the_others_are_pruned(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    told: list[Trial] = []
+    config = asked(deep_bases["gpt2"], data)
+    found = find_settings(config, tmp_path, 9, RATES, on_trial=lambda trial, _: told.append(trial))
+    assert found.winner.values == {RATE: 1e-2}
+    assert found.searched.rungs == (2, 6, 18)
+    assert found.config.training.learning_rate == 1e-2
+    assert found.config.methods.searched == 9
+    came = [len(trial) for trial in scores(found)]
+    assert len(came) == 9
+    assert sum(one == 1 for one in came) >= 4
+    assert len(told) == sum(came)
+    # What they shared and left: the trunk's states, and no checkpoint.
+    assert len(list((tmp_path / ".cache").glob("trunk-*"))) == 1
+    assert not (tmp_path / "search" / "trials").exists()
+    # Done is done: nothing is trained again.
+    again = find_settings(config, tmp_path, 9, RATES, on_trial=lambda *_: pytest.fail("it was trained again"))
+    assert again == found
+
+
+@pytest.mark.full
+def test_without_pruning_it_finds_the_same(deep_bases: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    config = asked(deep_bases["gpt2"], data)
+    pruned = find_settings(config, tmp_path / "a", 6, RATES)
+    whole = find_settings(config, tmp_path / "b", 6, RATES, pruned=False)
+    assert {len(trial.scores) for trial in whole.searched.trials} == {1}
+    assert whole.searched.rungs == (STEPS,)
+    assert pruned.winner.scores[-1] == pytest.approx(whole.winner.scores[-1], abs=0.02)
+
+
+class Cut(Exception):
+    """The process was ended."""
+
+
+@pytest.mark.full
+def test_one_that_was_cut_off_goes_on_from_where_it_was(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = asked(deep_bases["gpt2"], data)
+    whole = find_settings(config, tmp_path / "whole", 5, RATES)
+    stock = trainings.teach
+    steps: list[int] = []
+
+    def counted(*args: Any) -> Any:
+        if len(steps) == 4:
+            steps.append(0)
+            raise Cut
+        steps.append(args[3].recipe.steps)
+        return stock(*args)
+
+    monkeypatch.setattr(trainings, "teach", counted)
+    with pytest.raises(Cut):
+        find_settings(config, tmp_path / "cut", 5, RATES)
+    kept = json.loads((tmp_path / "cut" / "search" / "search.json").read_text())["trials"]
+    assert sum(len(trial["scores"]) for trial in kept) == 4
+    found = find_settings(config, tmp_path / "cut", 5, RATES)
+    assert len(steps) == 1 + sum(len(trial.scores) for trial in whole.searched.trials)
+    assert scores(found) == [pytest.approx(trial, abs=1e-6) for trial in scores(whole)]
+    assert found.winner.values == whole.winner.values
+
+
+@pytest.mark.full
+def test_a_trial_goes_on_from_its_rung_as_if_it_had_not_stopped(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    one = Space(RATES.dimensions, {RATE: 1e-2})
+    config = asked(deep_bases["gpt2"], data)
+    stopped = find_settings(config, tmp_path / "a", 1, one)
+    assert len(stopped.winner.scores) == 3
+    looked = replace(config, training=replace(config.training, evaluations=9, patience=0))
+    result = run_search(looked, tmp_path / "b", 1, one, executor=in_process)
+    training = result.arms[0].training
+    assert training is not None
+    looks = {point.step: point.validation["loss"] for point in training.history if point.validation}
+    best = [min(loss for step, loss in looks.items() if step <= rung) for rung in (2, 6, 18)]
+    assert stopped.winner.scores == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.full
+def test_all_trials_share_one_base_and_leave_it_as_it_was(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+    stock = trainings.load_base
+
+    def counted(context: Any) -> Any:
+        loaded.append(stock(context))
+        return loaded[-1]
+
+    monkeypatch.setattr(trainings, "load_base", counted)
+    find_settings(asked(deep_bases["bert"], data), tmp_path, 3, RATES)
+    assert len(loaded) == 1
+    base = loaded[0][0]
+    fresh = load_classifier(find_model(str(deep_bases["bert"])), ("bad", "good"), 0).model
+    assert not hasattr(base.model, "peft_config")
+    values, wanted = base.model.state_dict(), fresh.state_dict()
+    assert list(values) == list(wanted)
+    assert all(torch.equal(values[name], wanted[name]) for name in wanted)
+
+
+class Unseen:
+    """Test rows that nobody may look at; their number is no secret."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the test rows' {name} was read")
+
+
+def test_no_test_row_is_read_before_the_winner_is_measured(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = searching.load_splits
+
+    def guarded(config: DataConfig) -> Any:
+        splits = stock(config)
+        return replace(splits, test=Unseen(splits.test))
+
+    monkeypatch.setattr(searching, "load_splits", guarded)
+    found = find_settings(asked(deep_bases["gpt2"], data), tmp_path, 3, RATES)
+    assert len(found.searched.trials) == 3
+    with pytest.raises(AssertionError, match="the test rows' texts was read"):
+        _ = guarded(DataConfig(str(data))).test.texts
+
+
+@pytest.mark.full
+def test_the_winner_becomes_an_arm_that_tells_of_its_trials(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    config = asked(deep_bases["gpt2"], data)
+    result = run_search(config, tmp_path, 3, RATES, executor=in_process)
+    arm = result.arms[0]
+    assert (arm.name, arm.status) == ("lora", "done")
+    assert arm.training is not None
+    assert arm.training.recipe["learning_rate"] == 1e-2
+    assert any("were chosen in a search of 3 trials" in note for note in arm.notes)
+    assert arm.validation_use.startswith("chose the settings among those of 3 trials; ")
+    # Its trunk was run by the search.
+    assert any("had their states from an earlier run" in note for note in arm.notes)
+    with pytest.raises(ConfigError, match=r"its arm 'lora' is trained already, .* Name another folder"):
+        find_settings(config, tmp_path, 5, RATES)
+    assert run_search(config, tmp_path, 3, RATES, executor=in_process).arms[0].metrics == arm.metrics
+
+
+@pytest.mark.full
+def test_more_trials_go_on_and_other_options_are_refused(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    config = asked(deep_bases["gpt2"], data)
+    few = find_settings(config, tmp_path, 2, RATES)
+    more = find_settings(config, tmp_path, 4, RATES)
+    assert [trial.values for trial in more.searched.trials[:2]] == [trial.values for trial in few.searched.trials]
+    other = replace(config, training=replace(config.training, max_steps=9))
+    with pytest.raises(ConfigError, match="holds another search"):
+        find_settings(other, tmp_path, 4, RATES)
+
+
+@pytest.mark.full
+def test_where_all_diverge_it_says_so(deep_bases: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    space = Space((Among(RATE, (1e20, 1e21)),), {RATE: 1e20})
+    config = asked(deep_bases["gpt2"], data, schedule="constant", warmup=0.0)
+    with pytest.raises(RunError, match="The training diverged in each of 2 trials"):
+        find_settings(config, tmp_path, 2, space)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"arms": ("full",)}, "--method: one of lora, .* is expected, got 'full'"),
+        ({"arms": ("pissa",)}, "--method: one of lora, .* is expected, got 'pissa'"),
+        ({"seeds": 2}, "one test split, one seed and no curve are expected"),
+        ({"training": TrainingConfig(top_blocks=9)}, "--top-blocks 9: the model has 4 blocks"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_anything_is_written(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    config = replace(asked(deep_bases["gpt2"], data), **change)
+    with pytest.raises(ConfigError, match=said):
+        find_settings(config, tmp_path / "out", 2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_optuna_it_says_what_to_install(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(ConfigError, match=r"pip install 'lightune\[search\]'"):
+        find_settings(asked(deep_bases["gpt2"], data), tmp_path / "out", 2)
