@@ -13,6 +13,7 @@ from lightune.models.quantised import NF4, is_quantised, quantise
 from lightune.models.rows import count_own_tokens
 from lightune.models.segments import SEGMENTS, Segments
 from lightune.models.shrunk import shrunk_classifier
+from lightune.models.size import weight_bytes
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
 from lightune.models.speedups import drop_frozen_dropout
 from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
@@ -59,6 +60,7 @@ __all__ = [
     "to_conv1d",
     "to_linear",
     "use_onednn",
+    "weight_bytes",
     "weights_digest",
     "why_no_language_head",
 ]
