@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lightune.records import Metric
+from lightune.records import Metric, Plan
 from lightune.report.document import Figure, Group, Table
 from lightune.report.first_screen import first_figures
 from lightune.report.sections import sections
@@ -249,3 +249,12 @@ def test_six_labels_get_tables_and_many_a_picture_of_each_arm():
     open_ones = [block.title for block in many.blocks if isinstance(block, Group) and not block.folded]
     assert open_ones == ["full"]
     assert sum(isinstance(block, Figure) and block.scrolls for block in every(many.blocks)) == 7
+
+
+def test_the_training_section_says_how_it_was_computed():
+    plan = Plan(2, packed=True, onednn=False, micro_tokens=2048, checkpointing=False)
+    arm = factory.lora()
+    assert "Computed with" not in words(section(factory.study(), "training"))
+    said = words(section(factory.study((replace(arm, training=replace(arm.training, plan=plan)),), ()), "training"))
+    assert "2 threads, texts packed end to end" in said
+    assert "at most 2,048 tokens in a micro-batch, activations kept." in said

@@ -16,7 +16,7 @@ from lightune.arms.base import ArmContext, FitFacts
 from lightune.arms.fitted_model import FittedModel, load_base
 from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.arms.rate_search import VALIDATION_ROWS, best_rate, rate_trials, search, trial_steps
-from lightune.arms.trained_model import Lesson, prepare, teach, train_model
+from lightune.arms.trained_model import Lesson, planned, prepare, teach, train_model
 from lightune.artifacts import ADAPTER, DELTA, HEAD_FILE, save_adapter_artifact, save_delta_artifact
 from lightune.catalogue import METHODS, PROMPT, Method
 from lightune.compute import Encoder
@@ -35,7 +35,7 @@ from lightune.methods import (
 )
 from lightune.models import NF4, Classifier, drop_frozen_dropout, longest_input, quantise
 from lightune.progress import Progress, silent
-from lightune.records import RateTrial, Rows
+from lightune.records import Plan, RateTrial, Rows
 from lightune.runtime import move
 from lightune.training import LORA_RATES, Demands, RowCollator, TokenRows
 
@@ -61,8 +61,7 @@ class AdapterArm:
         base, encoder = load_base(context)
         encoder = self._with_room(base, encoder)
         start = time.perf_counter()
-        rates = [(width, rate * self.method.rate) for width, rate in LORA_RATES]
-        lesson = prepare(context, base, encoder, rates, train, validation)
+        lesson = prepare(context, base, encoder, self._rates, train, validation)
         prepared = time.perf_counter() - start
         if rate_trials(context.config):
             del base  # each trial has one of its own, and two at once would be counted as the method's memory
@@ -88,6 +87,16 @@ class AdapterArm:
             base, _ = load_base(context)
             model = as_plain_lora(model, before, base.model, base.head.modules)
         return FittedAdapter(context, base, model, encoder, facts, self.method)
+
+    def plan(self, train: Rows, validation: Rows) -> Plan:
+        """What a training on `train` would be computed by on this machine; trains nothing."""
+        base, encoder = load_base(self.context)
+        lesson = prepare(self.context, base, self._with_room(base, encoder), self._rates, train, validation)
+        return planned(base, self._adapted(base, lesson), lesson)
+
+    @property
+    def _rates(self) -> list[tuple[float, float]]:
+        return [(width, rate * self.method.rate) for width, rate in LORA_RATES]
 
     def _with_room(self, base: Classifier, encoder: Encoder) -> Encoder:
         """The encoder with a cut that leaves the method's virtual tokens their positions."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lightune.arms.base import ArmContext
 from lightune.arms.fitted_model import FittedModel, load_base
-from lightune.arms.trained_model import prepare, train_model
+from lightune.arms.trained_model import planned, prepare, train_model
 from lightune.artifacts import MODEL, save_model_artifact
-from lightune.records import Rows
+from lightune.records import Plan, Rows
 from lightune.training import FULL_RATES
 
 
@@ -29,6 +29,12 @@ class FullArm:
         lesson = replace(lesson, recipe=replace(lesson.recipe, top_blocks=None))  # which are for adapters
         facts = train_model(self.context, base, base.model, lesson, start)
         return FittedFull(self.context, base, base.model, encoder, facts, (self.context.seed,))
+
+    def plan(self, train: Rows, validation: Rows) -> Plan:
+        """What a training on `train` would be computed by on this machine; trains nothing."""
+        base, encoder = load_base(self.context)
+        base.model.requires_grad_(True)
+        return planned(base, base.model, prepare(self.context, base, encoder, FULL_RATES, train, validation))
 
 
 class FittedFull(FittedModel):

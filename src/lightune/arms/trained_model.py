@@ -21,7 +21,7 @@ from lightune.evaluation import point_metrics, positive_index
 from lightune.methods import trainable_parameters
 from lightune.models import Classifier, embedding_shape
 from lightune.progress import Progress
-from lightune.records import RateTrial, Rows
+from lightune.records import Plan, RateTrial, Rows
 from lightune.training import (
     NOTHING,
     Demands,
@@ -31,6 +31,7 @@ from lightune.training import (
     Trained,
     fit,
     observe,
+    plan_training,
     resolve_recipe,
     tensor_digests,
 )
@@ -91,6 +92,11 @@ def prepare(
     rows = TokenRows(encoder.encode(train.texts), train.labels)
     held_out = TokenRows(encoder.encode(validation.texts), validation.labels)
     return Lesson(rows, held_out, recipe, encoder.max_length)
+
+
+def planned(base: Classifier, model: nn.Module, lesson: Lesson) -> Plan:
+    """What the training of `lesson` would be computed by on this machine."""
+    return plan_training(model, lesson.train, lesson.recipe, int(base.tokenizer.pad_token_id))
 
 
 def teach(

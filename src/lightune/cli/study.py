@@ -36,6 +36,7 @@ ARMS = (
 TRAIN = TrainingConfig()
 LORA = LoraConfig()
 CURVE = CurveConfig()
+BEFORE = "Before it runs"
 DATA, LEARN, ADAPT, SHOW = "Data", "Training", "LoRA and other methods", "Output"
 PROMPT, MORE, LOOK = "Zero-shot and probe", "Is more data worth it", "Where it is right and wrong"
 
@@ -173,6 +174,9 @@ def study(
     ] = False,
     quiet: Annotated[bool, Option("--quiet", help="Only errors.", rich_help_panel=SHOW)] = False,
     as_json: Annotated[bool, Option("--json", help="Events as JSON lines.", rich_help_panel=SHOW)] = False,
+    plan: Annotated[
+        bool, Option("--plan", help="Only say how trainings would be computed here and why.", rich_help_panel=BEFORE)
+    ] = False,
 ) -> int:
     """Measure every arm on the same test rows, compare, and say whether fine-tuning is worth it; write results and a
     report to --out."""
@@ -198,7 +202,23 @@ def study(
         seeds=seeds,
         keep_texts=not no_texts,
     )  # fmt: skip
-    return run(config, out, quiet, as_json)
+    return _plan(config, as_json) if plan else run(config, out, quiet, as_json)
+
+
+def _plan(config: StudyConfig, as_json: bool) -> int:
+    from lightune.cli.output import console, print_json
+    from lightune.cli.plan_view import plan_view
+    from lightune.models import quiet_transformers
+    from lightune.records import to_json
+    from lightune.study import study_plan
+
+    with quiet_transformers():
+        found = study_plan(config)
+    if as_json:
+        print_json({"event": "plan", "plan": to_json(found)})
+    else:
+        console().print(plan_view(found))
+    return 0
 
 
 def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:

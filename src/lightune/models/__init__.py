@@ -16,6 +16,7 @@ from lightune.models.restoring import put_back
 from lightune.models.rows import count_own_tokens
 from lightune.models.segments import SEGMENTS, Segments
 from lightune.models.shrunk import shrunk_classifier
+from lightune.models.size import weight_bytes
 from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
 from lightune.models.speedups import drop_frozen_dropout
 from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
@@ -69,6 +70,7 @@ __all__ = [
     "to_linear",
     "use_bulk_dropout",
     "use_onednn",
+    "weight_bytes",
     "weights_digest",
     "why_no_language_head",
 ]

@@ -33,7 +33,7 @@ from lightune.records.findings import (
     Slice,
 )
 from lightune.records.plain import dumps, from_json, to_json
-from lightune.records.plan import Plan
+from lightune.records.plan import ArmPlan, Plan, StudyPlan
 from lightune.records.results import SCHEMA_VERSION, ArmResult, CrossValidation, StudyResult
 from lightune.records.runs import (
     SEEDS_FOLDER,
@@ -71,6 +71,7 @@ __all__ = [
     "SEEDS_FOLDER",
     "AloneRight",
     "AnsweredRow",
+    "ArmPlan",
     "ArmResult",
     "Behaviour",
     "BehaviourFailure",
@@ -114,6 +115,7 @@ __all__ = [
     "Slice",
     "SplitFacts",
     "Splits",
+    "StudyPlan",
     "StudyResult",
     "StudySide",
     "TellingRow",

@@ -21,3 +21,23 @@ class Plan:
     micro_tokens: int
     checkpointing: bool
     reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """What a trained arm of a study would be computed by. plan: None where none can be made, for the `reason`."""
+
+    arm: str
+    plan: Plan | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study would pick on this machine. device, precision: of all its models. not_picked: what would be faster
+    or smaller but gives other answers or trains with other settings, by name, and why it was left."""
+
+    device: str
+    precision: str
+    arms: tuple[ArmPlan, ...]
+    not_picked: Mapping[str, str]

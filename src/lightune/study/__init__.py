@@ -1,5 +1,6 @@
 """Studies: runs planned, done, resumed and collected."""
 
+from lightune.study.chosen import study_plan
 from lightune.study.executors import Executor, in_process, in_worker
 from lightune.study.folder import StudyFolder
 from lightune.study.plan import PlannedRun, plan_runs
@@ -16,4 +17,5 @@ __all__ = [
     "plan_runs",
     "run_study",
     "side_by_side",
+    "study_plan",
 ]

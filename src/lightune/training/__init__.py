@@ -4,6 +4,7 @@ from lightune.training.batches import RowCollator, StepSampler, TokenRows
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.fit import Trained, fit, predict
 from lightune.training.observing import observe, tensor_digests
+from lightune.training.planning import plan_training
 from lightune.training.recipe import FULL_RATES, LORA_RATES, Recipe, resolve_recipe
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Trained",
     "fit",
     "observe",
+    "plan_training",
     "predict",
     "resolve_recipe",
     "tensor_digests",

@@ -6,9 +6,9 @@ from functools import partial
 
 from markupsafe import Markup
 
-from lightune.records import StudyResult, TrainingFacts, TrainingPoint
+from lightune.records import Plan, StudyResult, TrainingFacts, TrainingPoint
 from lightune.report import format as show
-from lightune.report.document import Block, Cell, Column, Figure, Group, Section, Table
+from lightune.report.document import Block, Cell, Column, Figure, Group, Paragraph, Section, Table
 from lightune.report.escape import short
 from lightune.report.pictures.training import training_curve
 from lightune.report.runs import first_run
@@ -31,6 +31,8 @@ def training_section(result: StudyResult) -> Section | None:
         if looked:
             table = _history(result, looked, facts)
             parts.append(Group(f"{short(name)}: validation on the way", (table,), folded=True))
+        if facts.plan is not None:
+            parts.append(Paragraph(_computed(facts.plan)))
         blocks.append(Group(short(name), tuple(parts)))
     blocks.append(_recipes(trained))
     return Section(
@@ -52,6 +54,16 @@ def _told(facts: TrainingFacts) -> str:
     return (
         f"{show.count(facts.steps)} of {show.count(facts.planned_steps)} planned steps, {facts.epochs:.2g} epochs"
         f"{stopped}; step {show.count(facts.best_step)} was kept, chosen by validation {short(facts.selected_by)}."
+    )
+
+
+def _computed(plan: Plan) -> str:
+    """How the machine was used, in a line: none of it has a part in what was learned."""
+    return (
+        f"Computed with {show.count(plan.threads)} {'thread' if plan.threads == 1 else 'threads'}, texts "
+        f"{'packed end to end' if plan.packed else 'padded, by length'}, matrix products by "
+        f"{'oneDNN' if plan.onednn else 'torch itself'}, at most {show.count(plan.micro_tokens)} tokens in a "
+        f"micro-batch, activations {'computed again' if plan.checkpointing else 'kept'}."
     )
 
 
