@@ -92,7 +92,7 @@ class AdapterArm:
         """What a training on `train` would be computed by on this machine; trains nothing."""
         base, encoder = load_base(self.context)
         lesson = prepare(self.context, base, self._with_room(base, encoder), self._rates, train, validation)
-        return planned(base, self._adapted(base, lesson), lesson)
+        return planned(base, self.adapted(base, lesson), lesson)
 
     @property
     def _rates(self) -> list[tuple[float, float]]:
