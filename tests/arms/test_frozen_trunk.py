@@ -16,6 +16,7 @@ from lightune.arms.fitted_model import FittedModel
 from lightune.config import MethodsConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.models import SEGMENTS, find_blocks
 from lightune.progress import silent
+from lightune.training.trainer import StepTrainer
 from tests.fixtures.bases import largest_difference
 from tests.fixtures.models import DECODERS, ENCODERS
 from tests.fixtures.reviews import as_rows, make_reviews
@@ -196,3 +197,28 @@ def test_the_probe_fills_it_for_the_adapters(
     alone = make_arm(context_of(deep_bases["gpt2"], tmp_path / "other" / "runs", "probe", top_blocks=None))
     plain = alone.fit(TRAIN, HELD_OUT)
     assert np.abs(plain.logits(TRAIN.texts) - probe.logits(TRAIN.texts)).max() < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bert", "modernbert"])
+def test_the_head_learns_as_much_faster_as_it_is_told(
+    deep_bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    made: list[tuple[dict[int, str], torch.optim.Optimizer]] = []
+    stock = StepTrainer.create_optimizer
+
+    def kept(self: StepTrainer, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        optimizer = stock(self, model)
+        assert self.model is not None
+        made.append(({id(one): name for name, one in self.model.named_parameters()}, optimizer))
+        return optimizer
+
+    monkeypatch.setattr(StepTrainer, "create_optimizer", kept)
+    arm = fitted(deep_bases[kind], tmp_path / "runs", learning_rate=1e-3, head_rate=5.0)
+    names, optimizer = made[0]
+    rates = {names[id(one)]: group["initial_lr"] for group in optimizer.param_groups for one in group["params"]}
+    assert set(rates) == set(trained(arm.model))
+    for name, rate in rates.items():
+        in_head = any(f".{module}." in name for module in arm.base.head.modules)
+        assert rate == pytest.approx(5e-3 if in_head else 1e-3), name
+    assert arm.facts.training is not None
+    assert arm.facts.training.recipe["head_rate"] == 5.0

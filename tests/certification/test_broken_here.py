@@ -155,16 +155,16 @@ def _learn_broken(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any, Any], Any]
 ) -> Made:
     """Train LoRA through the real arm; `change` sees the model and its demands before the first step."""
-    real = AdapterArm._adapted
+    real = AdapterArm.adapted
     models: list[Any] = []
 
     def adapted(self: AdapterArm, *rest: Any) -> Any:
         models.append(real(self, *rest))
         return models[-1]
 
-    monkeypatch.setattr(AdapterArm, "_adapted", adapted)
-    demands = AdapterArm._demands
-    monkeypatch.setattr(AdapterArm, "_demands", lambda self, model: change(model, demands(self, model)))
+    monkeypatch.setattr(AdapterArm, "adapted", adapted)
+    demands = AdapterArm.demands
+    monkeypatch.setattr(AdapterArm, "demands", lambda self, model: change(model, demands(self, model)))
     return learn("lora", base_model(root, "gpt2"), tmp_path / "broken")
 
 
