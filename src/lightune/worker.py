@@ -16,11 +16,19 @@ QUIET_SECONDS = 0.1
 
 
 def main(argv: list[str]) -> int:
-    """Run the spec in `argv[0]`; progress goes to standard output as JSON lines. Returns 0, or 1 for a failed run."""
+    """Run the spec in `argv[0]`; progress goes to standard output as JSON lines. Returns 0, or 1 for a failed run.
+
+    `--rehearse SPEC ANSWER` tries an arm on a few rows instead, and writes what that took.
+    """
     from lightune.errors import LightuneError
     from lightune.models import quiet_transformers
     from lightune.study.runs import execute_run, failed_record, spec_from_json
 
+    if argv[0] == "--rehearse":
+        from lightune.study.estimating.rehearsal import main as rehearse
+
+        threading.Thread(target=_leave_with_parent, daemon=True).start()
+        return rehearse(*argv[1:])
     spec = spec_from_json(json.loads(Path(argv[0]).read_text(encoding="utf-8")))
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:

@@ -1,13 +1,16 @@
-"""`lightune study --plan`: what it prints, in a narrow terminal too, and that it writes nothing."""
+"""`lightune study --plan` and `--estimate`: what they print, in a narrow terminal too, and that they write nothing."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lightune.study import estimate_study
+from lightune.study.estimating.rehearsal import rehearse
 from tests.study.shared import unchanged, write_reviews
 
 
@@ -48,3 +51,49 @@ def test_a_study_that_trains_nothing_has_nothing_to_plan(command: Callable, aske
     said = command(*asked, "--plan")
     assert said.code == 0
     assert "nothing to plan" in said.out
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let rehearsals happen in this process."""
+    monkeypatch.setattr("lightune.study.estimate_study", partial(estimate_study, rehearse=rehearse))
+
+
+@pytest.mark.usefixtures("here")
+def test_an_estimate_is_a_table_with_its_sum(
+    command: Callable, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with unchanged(tmp_path):
+        said = command(*asked, "--estimate")
+    assert said.code == 0, said.err
+    assert max(len(line) for line in said.out.splitlines()) <= 80
+    assert not (tmp_path / "out").exists()
+    for word in ("majority", "lora", "fit", "predict", "memory", "In all", "GiB free", "stops early"):
+        assert word in said.out
+
+
+@pytest.mark.usefixtures("here")
+def test_an_estimate_as_json(command: Callable, asked: list[str]) -> None:
+    said = command(*asked, "--estimate", "--json")
+    line = json.loads(said.out)
+    assert line["event"] == "estimate"
+    majority, lora = line["estimate"]["arms"]
+    assert lora["run"]["peak_memory_bytes"] > 0
+    assert majority["runs"] == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_that_does_not_fit_is_said(
+    command: Callable, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightune.study.chosen.available_memory_bytes", lambda: 10_000)
+    said = command(*asked, "--estimate")
+    assert said.code == 1
+    assert "lora: The model does not fit" in said.out
+
+
+def test_one_of_them_at_a_time(command: Callable, asked: list[str]) -> None:
+    said = command(*asked, "--plan", "--estimate")
+    assert said.code == 2
+    assert "--plan, --estimate" in said.err

@@ -177,6 +177,9 @@ def study(
     plan: Annotated[
         bool, Option("--plan", help="Only say how trainings would be computed here and why.", rich_help_panel=BEFORE)
     ] = False,
+    estimate: Annotated[
+        bool, Option("--estimate", help="Only predict what each arm will take here.", rich_help_panel=BEFORE)
+    ] = False,
 ) -> int:
     """Measure every arm on the same test rows, compare, and say whether fine-tuning is worth it; write results and a
     report to --out."""
@@ -202,7 +205,11 @@ def study(
         seeds=seeds,
         keep_texts=not no_texts,
     )  # fmt: skip
-    return _plan(config, as_json) if plan else run(config, out, quiet, as_json)
+    if plan and estimate:
+        raise ConfigError("--plan, --estimate: one of them is expected.")
+    if plan:
+        return _plan(config, as_json)
+    return _estimate(config, quiet, as_json) if estimate else run(config, out, quiet, as_json)
 
 
 def _plan(config: StudyConfig, as_json: bool) -> int:
@@ -219,6 +226,23 @@ def _plan(config: StudyConfig, as_json: bool) -> int:
     else:
         console().print(plan_view(found))
     return 0
+
+
+def _estimate(config: StudyConfig, quiet: bool, as_json: bool) -> int:
+    from lightune.cli.estimate_view import estimate_view
+    from lightune.cli.output import console, print_json, progress_console
+    from lightune.records import to_json
+    from lightune.study import estimate_study
+
+    shown = progress_console()
+    with shown.status("reading the data") as status:
+        silent = quiet or as_json or not shown.is_terminal
+        found = estimate_study(config, None if silent else lambda arm: status.update(f"trying {arm}"))
+    if as_json:
+        print_json({"event": "estimate", "estimate": to_json(found)})
+    else:
+        console().print(estimate_view(found))
+    return 1 if any(arm.run is None for arm in found.arms) else 0
 
 
 def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:

@@ -16,6 +16,7 @@ from lightune.records.certificate import (
     Observed,
 )
 from lightune.records.data import DataFacts, Rows, SplitFacts, Splits
+from lightune.records.estimate import ArmEstimate, RunEstimate, StudyEstimate
 from lightune.records.findings import (
     AloneRight,
     AnsweredRow,
@@ -71,6 +72,7 @@ __all__ = [
     "SEEDS_FOLDER",
     "AloneRight",
     "AnsweredRow",
+    "ArmEstimate",
     "ArmPlan",
     "ArmResult",
     "Behaviour",
@@ -104,6 +106,7 @@ __all__ = [
     "ReliabilityBin",
     "Repeat",
     "Rows",
+    "RunEstimate",
     "RunKey",
     "RunRecord",
     "Scores",
@@ -115,6 +118,7 @@ __all__ = [
     "Slice",
     "SplitFacts",
     "Splits",
+    "StudyEstimate",
     "StudyPlan",
     "StudyResult",
     "StudySide",

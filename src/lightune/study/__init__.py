@@ -1,6 +1,7 @@
 """Studies: runs planned, done, resumed and collected."""
 
 from lightune.study.chosen import study_plan
+from lightune.study.estimating import estimate_study
 from lightune.study.executors import Executor, in_process, in_worker
 from lightune.study.folder import StudyFolder
 from lightune.study.plan import PlannedRun, plan_runs
@@ -12,6 +13,7 @@ __all__ = [
     "Executor",
     "PlannedRun",
     "StudyFolder",
+    "estimate_study",
     "in_process",
     "in_worker",
     "plan_runs",

@@ -4,11 +4,13 @@ from lightune.training.batches import RowCollator, StepSampler, TokenRows
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.fit import Trained, fit, predict
 from lightune.training.observing import observe, tensor_digests
-from lightune.training.planning import plan_training
+from lightune.training.planning import CPU_TOKENS, GPU_TOKENS, micro_batches, plan_training
 from lightune.training.recipe import FULL_RATES, LORA_RATES, Recipe, resolve_recipe
 
 __all__ = [
+    "CPU_TOKENS",
     "FULL_RATES",
+    "GPU_TOKENS",
     "LORA_RATES",
     "NOTHING",
     "Demands",
@@ -18,6 +20,7 @@ __all__ = [
     "TokenRows",
     "Trained",
     "fit",
+    "micro_batches",
     "observe",
     "plan_training",
     "predict",

@@ -1,0 +1,120 @@
+"""The estimate of a whole study, its rehearsals in this process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lightune.config import CurveConfig, MethodsConfig, StudyConfig
+from lightune.records import StudyEstimate
+from lightune.study import chosen, estimate_study
+from lightune.study.estimating.rehearsal import Rehearsal, RehearsalSpec, rehearse
+from tests.study.shared import quick_config, unchanged, write_reviews
+
+ARMS = ("majority", "tfidf", "pretrained", "probe", "lora")
+
+
+@pytest.fixture
+def config(tiny_gpt2: Path, tmp_path: Path) -> StudyConfig:
+    return quick_config(tiny_gpt2, write_reviews(tmp_path / "reviews", 40, 20), arms=ARMS)
+
+
+def estimated(config: StudyConfig) -> StudyEstimate:
+    return estimate_study(config, rehearse=rehearse)
+
+
+def test_each_arm_is_told_and_nothing_is_written(
+    config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    heard: list[str] = []
+    with unchanged(tmp_path):
+        found = estimate_study(config, heard.append, rehearse)
+    assert heard == [arm.arm for arm in found.arms] == list(ARMS)
+    assert [arm.reason for arm in found.arms] == [None] * 5
+    lora = found.arms[-1].run
+    assert lora is not None
+    assert lora.fit_seconds > 0
+    assert lora.predict_seconds > 0
+    assert lora.seconds > lora.fit_seconds + lora.predict_seconds
+    assert lora.peak_memory_bytes > 50e6
+    assert found.seconds == pytest.approx(sum(arm.seconds for arm in found.arms))
+    assert list(scratch.iterdir()) == []
+
+
+def test_seeds_points_and_trials_count(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[str, Rehearsal] = {}
+
+    def once(spec: RehearsalSpec) -> Rehearsal:
+        """The same figures for all, so that only the counting differs."""
+        if spec.arm not in kept:
+            kept[spec.arm] = rehearse(spec)
+        return kept[spec.arm]
+
+    config = replace(config, arms=("lora",), training=replace(config.training, max_steps=40, evaluations=2))
+    one = estimate_study(config, rehearse=once).arms[0]
+    several = estimate_study(replace(config, seeds=3), rehearse=once).arms[0]
+    assert (one.runs, several.runs) == (1, 3)
+    assert several.seconds == pytest.approx(3 * one.seconds, rel=0.05)  # reading the texts is timed anew
+    curve = estimate_study(replace(config, curve=CurveConfig((10, 20), seeds=2)), rehearse=once).arms[0]
+    assert curve.runs == 5
+    assert curve.seconds > 2 * one.seconds
+    searched = estimate_study(replace(config, methods=MethodsConfig({}, 3)), rehearse=once).arms[0]
+    assert one.run is not None
+    assert searched.run is not None
+    assert searched.run.fit_seconds > 1.3 * one.run.fit_seconds
+    longer = replace(config, training=replace(config.training, max_steps=4000))
+    more = estimate_study(longer, rehearse=once).arms[0].run
+    assert more is not None
+    assert more.fit_seconds > 10 * one.run.fit_seconds
+
+
+def test_a_model_that_does_not_fit_is_said_and_not_tried(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chosen, "available_memory_bytes", lambda: 10_000)
+
+    def never(spec: RehearsalSpec) -> Rehearsal:
+        assert spec.arm in ("majority", "tfidf"), f"{spec.arm} was tried"
+        return rehearse(spec)
+
+    found = estimate_study(config, rehearse=never)
+    told = {arm.arm: arm.reason for arm in found.arms}
+    assert told["tfidf"] is None
+    assert "does not fit" in str(told["lora"])
+
+
+def test_an_arm_that_cannot_be_rehearsed_leaves_the_others(config: StudyConfig) -> None:
+    def broken(spec: RehearsalSpec) -> Rehearsal:
+        return Rehearsal(reason="it broke") if spec.arm == "probe" else rehearse(spec)
+
+    found = estimate_study(replace(config, arms=("majority", "probe")), rehearse=broken)
+    assert [arm.reason for arm in found.arms] == [None, "it broke"]
+    assert found.seconds == found.arms[0].seconds
+
+
+def test_a_rehearsal_trains_with_the_settings_of_the_study(config: StudyConfig) -> None:
+    asked: list[RehearsalSpec] = []
+
+    def told(spec: RehearsalSpec) -> Rehearsal:
+        asked.append(spec)
+        return rehearse(spec)
+
+    config = replace(config, arms=("lora",), training=replace(config.training, weight_decay=0.1))
+    estimate_study(config, rehearse=told)
+    own = asked[0].config
+    assert own.training.weight_decay == 0.1
+    assert own.lora == config.lora
+    assert own.model == config.model
+    assert own.methods.rate_trials == 0
+
+
+@pytest.mark.full
+def test_a_process_of_its_own_sees_its_own_memory(config: StudyConfig) -> None:
+    found = estimate_study(replace(config, arms=("lora", "majority")))
+    lora, majority = (arm.run for arm in found.arms)
+    assert lora is not None
+    assert majority is not None
+    assert lora.peak_memory_bytes > majority.peak_memory_bytes > 50e6
