@@ -15,7 +15,7 @@ from lightune.models import SEGMENTS, Segments, can_pack
 
 # Bounds a forward pass: big enough to keep the matrix products busy, small enough to stay in a laptop's memory.
 INFERENCE_ROWS = 64
-INFERENCE_TOKENS = 8192
+INFERENCE_TOKENS = 2048
 # A GPU's many cores want more at once.
 GPU_TOKENS = 32768
 # More padding than this share of a batch's tokens costs more than one more, smaller batch.

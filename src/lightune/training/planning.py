@@ -19,7 +19,7 @@ from lightune.training.recipe import Recipe
 from lightune.whole import write_whole
 
 # A micro-batch's tokens bound the memory of a step. On a CPU more of them than this make products no faster.
-CPU_TOKENS, GPU_TOKENS = 2048, 32768
+CPU_TOKENS, GPU_TOKENS = 1024, 32768
 LEAST_TOKENS = 256
 # Of the memory that is free, what activations may take: weights, gradients and the machine's other work need some too.
 SHARE = 0.4
