@@ -18,11 +18,12 @@ DOCUMENTS = (
     "docs/behaviour.md",
     "docs/exports.md",
     "docs/how-numbers-are-computed.md",
+    "docs/performance.md",
     "docs/methods.md",
     "docs/own-arm.md",
 )
 # Of other programs that the documents name, and of the repository's own scripts.
-FOREIGN_OPTIONS = {"--version", "--runner", "--model-id", "--write", "--families", "--from-findings"}
+FOREIGN_OPTIONS = {"--version", "--runner", "--model-id", "--write", "--families", "--from-findings", "--shared"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -10,7 +10,7 @@ import pytest
 from lightune.compute import Layout
 from lightune.records import Plan
 from lightune.study.estimating.samples import rehearsed_steps, rows_for, token_budget
-from lightune.study.estimating.work import answering_work, looks, step_rows, training_work, work_of
+from lightune.study.estimating.work import answering_work, looks, new_shapes, step_rows, training_work, work_of
 from lightune.training import StepSampler
 from tests.training.conftest import bases  # noqa: F401
 from tests.training.tiny import Training
@@ -36,6 +36,13 @@ def test_micro_batches_are_counted_as_they_are_cut() -> None:
     work = training_work(np.full(16, 100), recipe, PLAN, seed=0)
     assert (work.calls, work.batches, work.tokens, work.largest) == (2, 4, 1600, 400)
     assert work.squares == 16 * 100**2
+
+
+def test_a_size_of_micro_batch_counts_once() -> None:
+    recipe = _recipe(steps=20, step_rows=4, batch_size=4)
+    assert new_shapes(np.full(16, 100), recipe, PLAN, seed=0, most=50) == 400
+    lengths = 2 ** np.arange(16) % 1000
+    assert new_shapes(lengths, recipe, PLAN, seed=0, most=50) > new_shapes(lengths, recipe, PLAN, seed=0, most=3) > 0
 
 
 def test_padding_counts_where_texts_are_padded() -> None:

@@ -17,11 +17,14 @@ from lightune.study.estimating.reading import Reading, characters
 from lightune.study.estimating.rehearsal import FEATURES as FEATURE
 from lightune.study.estimating.rehearsal import LOOK, STEP, FitSeen, Rehearsal
 from lightune.study.estimating.speed import Growth, Speed, fit_speed
-from lightune.study.estimating.work import Lengths, Work, answering_work, looks, training_work, work_of
+from lightune.study.estimating.work import Lengths, Work, answering_work, looks, new_shapes, training_work, work_of
 
 if TYPE_CHECKING:
     from lightune.training import Recipe
 
+# oneDNN keeps what it needs for a product of each size it has met, up to a number of products: of so many sizes of a
+# micro-batch, as resident memory grew in trainings of four to six blocks.
+SIZES = 50
 # Of a row of tokens, beside four bytes a token: what numpy and Python keep about an array.
 ROW_BYTES, TOKEN_BYTES = 160, 4
 
@@ -162,7 +165,21 @@ class Training:
         largest = training_work(train, self._recipe(len(train)), self.plan, seed).largest
         seen = max(work.largest for work in self.done)
         each = max(self.told.last.peak - self.told.seen.answers[0].held, 0) / max(seen, 1)
-        return int(self.told.last.peak + each * (largest - seen if largest > seen else 0))
+        peak = int(self.told.last.peak + each * (largest - seen if largest > seen else 0))
+        return peak + self._kept_by_products(train, seed)
+
+    def _kept_by_products(self, train: Lengths, seed: int) -> int:
+        """What the matrix products' library will have kept beyond what it kept in the rehearsal."""
+        if not self.plan.onednn:
+            return 0
+        # To the first look, which has sizes of its own.
+        marks = self.told.last.marks
+        first = next((at for at, mark in enumerate(marks) if mark.kind == LOOK), len(marks))
+        held = [mark.held for mark in marks[:first]]
+        met = {work.tokens for work in self.done[1:first]}
+        each = max(max(held) - held[0], 0) / max(sum(met), 1)
+        to_come = new_shapes(train, self._recipe(len(train)), self.plan, seed, SIZES)
+        return int(each * max(to_come - sum(met) - self.done[0].tokens, 0))
 
     def _training(self, train: Lengths, validation: Lengths, recipe: Recipe, seed: int) -> float:
         count = looks(recipe)

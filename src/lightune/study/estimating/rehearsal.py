@@ -45,10 +45,12 @@ class RehearsalSpec:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that an arm told of: a step or a look at validation that ended, or features; `at`: seconds."""
+    """Something that an arm told of: a step or a look at validation that ended, or features. at: seconds; held:
+    resident bytes then."""
 
     kind: str
     at: float
+    held: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Marks:
         if facts:
             kind = LOOK if "eval_loss" in facts else None
         if kind is not None:
-            self.seen.append(Mark(kind, time.perf_counter()))
+            self.seen.append(Mark(kind, time.perf_counter(), resident_bytes()))
 
 
 def rehearse(spec: RehearsalSpec) -> Rehearsal:
