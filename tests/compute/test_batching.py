@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lightune.compute import collate, length_batches
+from lightune.compute import collate, even_batches, length_batches, pack
 from lightune.compute.batching import INFERENCE_ROWS, INFERENCE_TOKENS, PADDING
+from lightune.models import SEGMENTS, Segments
 
 LENGTHS = st.lists(st.integers(1, 600), max_size=120)
 
@@ -72,3 +73,21 @@ def test_rows_are_padded_on_the_right_to_the_longest() -> None:
 def test_a_rows_own_padding_tokens_are_attended_to() -> None:
     batch = collate([np.asarray([4, 9], np.int32), np.asarray([9], np.int32)], pad_id=9)
     assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
+
+
+def test_long_packed_rows_are_filled_up_to_few_widths_and_short_ones_are_not() -> None:
+    short = pack([np.ones(20, dtype=np.int32)], 9)
+    assert (short["input_ids"].shape, short[SEGMENTS].filler) == ((1, 20), 0)
+    texts = [np.full(length, length, dtype=np.int32) for length in (200, 130)]
+    long = pack(texts, 9)
+    assert long[SEGMENTS] == Segments((200, 130), 384 - 330)
+    assert long["input_ids"][0].tolist() == [200] * 200 + [130] * 130 + [9] * 54
+
+
+@pytest.mark.parametrize(("lengths", "rows", "tokens"), [([5, 4, 3, 2, 1], 64, 8), ([9, 9, 9], 1, 100), ([50], 4, 8)])
+def test_even_batches_keep_their_bounds(lengths: list[int], rows: int, tokens: int) -> None:
+    batches = even_batches(np.asarray(lengths), rows, tokens)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) <= rows
+        assert sum(lengths[row] for row in batch) <= tokens or len(batch) == 1

@@ -71,6 +71,18 @@ def test_packed_texts_get_the_logits_and_gradients_of_padded_ones(bases: dict[st
 
 
 @pytest.mark.parametrize("kind", DECODERS)
+def test_what_fills_a_row_up_changes_nothing(bases: dict[str, Path], kind: str) -> None:
+    base = load(bases[kind])
+    row, segments = packed()["input_ids"], Segments(LENGTHS, filler=5)
+    filled = {"input_ids": torch.cat([row, torch.full((1, 5), 7)], dim=1), SEGMENTS: segments}
+    assert largest_difference(answers(base.model, **filled), answers(base.model, **packed())) < 1e-6
+    one, other = gradients(base.model, **filled), gradients(base.model, **packed())
+    largest = max(value.abs().max().item() for value in other.values())
+    assert max(largest_difference(one[name], other[name]) for name in one) < 1e-5 * max(largest, 1.0)
+    assert (segments.tokens, sum(segments.parts)) == (sum(LENGTHS), sum(LENGTHS) + 5)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
 def test_another_text_in_the_row_changes_nothing(bases: dict[str, Path], kind: str) -> None:
     model = load(bases[kind]).model
     other = [ROWS[0], token_rows(17, seed=9)[0], *ROWS[2:]]

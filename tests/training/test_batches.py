@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lightune.compute import Encoded
+from lightune.compute.batching import FILL
 from lightune.models import SEGMENTS
 from lightune.records import Plan
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
@@ -84,8 +85,11 @@ def test_packed_rows_stand_end_to_end_in_few_batches_of_about_the_same_size():
     batches = collator(64, packed=True)(rows_of(*lengths))["micro_batches"]
     seen = {}
     for batch in batches:
-        assert batch["input_ids"].shape == (1, batch[SEGMENTS].tokens)
-        for ids, label in zip(batch["input_ids"][0].split(batch[SEGMENTS].lengths), batch["labels"], strict=True):
+        segments = batch[SEGMENTS]
+        assert batch["input_ids"].shape == (1, segments.tokens + segments.filler)
+        assert 0 <= segments.filler < FILL
+        own = batch["input_ids"][0, : segments.tokens].split(segments.lengths)
+        for ids, label in zip(own, batch["labels"], strict=True):
             seen[int(ids[0]) - 1] = (len(ids), int(label))
             assert len(set(ids.tolist())) == 1
     assert seen == {at: (length, at % 2) for at, length in enumerate(lengths)}

@@ -18,6 +18,8 @@ INFERENCE_ROWS = 64
 INFERENCE_TOKENS = 2048
 # A GPU's many cores want more at once.
 GPU_TOKENS = 32768
+# Packed rows of more than so many tokens are filled up to a multiple of the other.
+FILL_FROM, FILL = 256, 64
 # More padding than this share of a batch's tokens costs more than one more, smaller batch.
 PADDING = 0.08
 
@@ -38,7 +40,7 @@ class Layout:
 
     def inputs(self, ids: Sequence[NDArray[np.int32]], pad_id: int) -> dict[str, Any]:
         """What a model takes for one batch of tokenised texts."""
-        return pack(ids) if self.packed else dict(collate(ids, pad_id))
+        return pack(ids, pad_id) if self.packed else dict(collate(ids, pad_id))
 
 
 def layout_for(model: nn.Module) -> Layout:
@@ -101,10 +103,16 @@ def collate(ids: Sequence[NDArray[np.int32]], pad_id: int) -> dict[str, Tensor]:
     return {"input_ids": torch.from_numpy(tokens), "attention_mask": torch.from_numpy(mask)}
 
 
-def pack(ids: Sequence[NDArray[np.int32]]) -> dict[str, Any]:
-    """Put `ids` end to end: `input_ids`, int64 [1, tokens], and where each text stands in it."""
-    row = np.concatenate([np.asarray(one, dtype=np.int64) for one in ids])
-    return {"input_ids": torch.from_numpy(row)[None], SEGMENTS: Segments(tuple(len(one) for one in ids))}
+def pack(ids: Sequence[NDArray[np.int32]], pad_id: int) -> dict[str, Any]:
+    """Put `ids` end to end: `input_ids`, int64 [1, tokens], and where each text stands in it.
+
+    A row of some length is filled up to a multiple of FILL tokens: libraries keep code and memory for each width of
+    matrices that they have met, and rows of any width would have them keep ever more.
+    """
+    lengths = tuple(len(one) for one in ids)
+    filler = -sum(lengths) % FILL if sum(lengths) > FILL_FROM else 0
+    row = np.concatenate([*(np.asarray(one, dtype=np.int64) for one in ids), np.full(filler, pad_id, dtype=np.int64)])
+    return {"input_ids": torch.from_numpy(row)[None], SEGMENTS: Segments(lengths, filler)}
 
 
 def on_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class CachedTrunk:
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
                 states = self.trunk.states(**on_device(layout.inputs(own, self.pad_id), device))
             if layout.packed:
-                return list(states[0].split([len(ids) for ids in own]))
+                lengths = [len(ids) for ids in own]
+                return list(states[0, : sum(lengths)].split(lengths))
             return [states[row, : len(ids)] for row, ids in enumerate(own)]
 
         return self.cache.fill(texts, compute, on_rows)
@@ -95,17 +96,19 @@ class CachedTrunk:
     def _packed_states(self, input_ids: Tensor, segments: Segments) -> Tensor:
         """States [1, tokens, width] of a packed row."""
         texts = input_ids[0].cpu().numpy().astype(np.int32)
-        own = np.split(texts, np.cumsum(segments.lengths)[:-1])
+        own = np.split(texts[: segments.tokens], np.cumsum(segments.lengths)[:-1])
         found = [self.cache.get(ids) for ids in own]
         missing = [at for at, states in enumerate(found) if states is None]
         if missing:
             lengths = [len(own[at]) for at in missing]
-            fresh = self.trunk.states(**on_device(pack([own[at] for at in missing]), input_ids.device))
-            for at, states in zip(missing, fresh[0].split(lengths), strict=True):
+            rows = pack([own[at] for at in missing], self.pad_id)
+            fresh = self.trunk.states(**on_device(rows, input_ids.device))[0, : sum(lengths)]
+            for at, states in zip(missing, fresh.split(lengths), strict=True):
                 found[at] = states
-        joined = torch.cat([one.float().cpu() for one in found if one is not None])[None].to(input_ids.device)
+        filler = torch.zeros(segments.filler, self.cache.width)
+        joined = torch.cat([*(one.float().cpu() for one in found if one is not None), filler])[None]
         self.cache.release()
-        return joined
+        return joined.to(input_ids.device)
 
     def _states(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         """States [rows, tokens, width] of padded rows, zeros where padding is."""

@@ -66,7 +66,7 @@ def can_pack(model: nn.Module) -> bool:
 def packed_states(backbone: PreTrainedModel, input_ids: Tensor, segments: Segments) -> Tensor:
     """The last hidden state, after the final norm, of each text's last token: [texts, width].
 
-    input_ids: int64 [1, tokens], the texts of `segments` end to end.
+    input_ids: int64 [1, tokens], the texts of `segments` end to end, and its filler.
     """
     return FAMILIES[type(backbone)].states(backbone, input_ids, segments)
 

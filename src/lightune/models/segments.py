@@ -26,18 +26,25 @@ HALF = (torch.bfloat16, torch.float16)
 
 @dataclass(frozen=True)
 class Segments:
-    """The texts of a packed row. lengths: tokens of each text, at least one, in their order in the row."""
+    """The texts of a packed row. lengths: tokens of each text, at least one, in their order in the row. filler: tokens
+    behind them that belong to no text and that nobody sees."""
 
     lengths: tuple[int, ...]
+    filler: int = 0
 
     @property
     def tokens(self) -> int:
-        """Tokens of the whole row."""
+        """Tokens of the texts."""
         return sum(self.lengths)
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Tokens of each text, and of the filler where there is one: the whole row."""
+        return (*self.lengths, self.filler) if self.filler else self.lengths
+
     def positions(self, device: torch.device) -> Tensor:
-        """Each token's place in its own text, int64 [1, tokens]."""
-        return torch.cat([torch.arange(length) for length in self.lengths])[None].to(device, non_blocking=True)
+        """Each token's place in its own text, int64 [1, tokens of the row]."""
+        return torch.cat([torch.arange(length) for length in self.parts])[None].to(device, non_blocking=True)
 
     def last(self, device: torch.device) -> Tensor:
         """Where each text's last token stands in the row, int64 [texts]."""
@@ -82,9 +89,9 @@ def causal_in_segments(
     all texts; else each text by itself, which is what the first is tested against.
     """
     if _has_varlen(query, dropout):
-        return _varlen(query, key, value, segments.lengths, segments, (-1, 0), scaling)
+        return _varlen(query, key, value, segments.parts, segments.parts, (-1, 0), scaling)
     key, value = _for_each_head(query, key, value)
-    parts = (tensor.split(segments.lengths, dim=2) for tensor in (query, key, value))
+    parts = (tensor.split(segments.parts, dim=2) for tensor in (query, key, value))
     if dropout > 0.0:
         answers = [_causal_with_dropout(q, k, v, dropout, scaling) for q, k, v in zip(*parts, strict=True)]
     else:
@@ -103,8 +110,9 @@ def last_in_segments(
     query: [1, heads, texts, width], that of the last tokens; key, value: [1, heads, tokens, width]. Returns
     [1, texts, heads, width].
     """
+    key, value = (one[:, :, : segments.tokens] for one in (key, value))
     if _has_varlen(query, dropout):
-        return _varlen(query, key, value, (1,) * len(segments.lengths), segments, (-1, -1), scaling)
+        return _varlen(query, key, value, (1,) * len(segments.lengths), segments.lengths, (-1, -1), scaling)
     key, value = _for_each_head(query, key, value)
     parts = zip(query.split(1, dim=2), *(one.split(segments.lengths, dim=2) for one in (key, value)), strict=True)
     answers = [
@@ -139,12 +147,12 @@ def _varlen(
     key: Tensor,
     value: Tensor,
     queries: tuple[int, ...],
-    segments: Segments,
+    keys: tuple[int, ...],
     window: tuple[int, int],
     scaling: float | None,
 ) -> Tensor:
-    """torch.nn.attention.varlen, whose rows have no batch dimension. queries: how many of each text; window: how many
-    tokens to the left and right are seen, -1 for all."""
+    """torch.nn.attention.varlen, whose rows have no batch dimension. queries, keys: how many of each text; window: how
+    many tokens to the left and right are seen, -1 for all."""
     from torch.nn.attention.varlen import varlen_attn
 
     found = varlen_attn(
@@ -152,9 +160,9 @@ def _varlen(
         key[0].transpose(0, 1),
         value[0].transpose(0, 1),
         _bounds(queries, query.device),
-        _bounds(segments.lengths, query.device),
+        _bounds(keys, query.device),
         max(queries),
-        max(segments.lengths),
+        max(keys),
         scale=scaling,
         window_size=window,
         enable_gqa=key.shape[1] != query.shape[1],
