@@ -5,7 +5,8 @@
     │   ├── ConfigError           options that are wrong, or do not go together
     │   ├── DataError             a data set that is absent, unreadable or unfit
     │   └── ModelError            a model or artefact that is absent, unreadable or unfit
-    └── RunError                  a run that failed while it worked (training diverged, a reload differs)
+    └── RunError                  a run that failed while it worked (a head that never learns, a reload differs)
+        └── Diverged              a training whose numbers ran away, mostly by its learning rate
 
 Every message says what was expected, what was seen and what to do, in one or two sentences, and is fit to be shown
 to a user as it stands.
@@ -38,3 +39,7 @@ class ModelError(InputError):
 
 class RunError(LightuneError):
     """A run that failed while it worked."""
+
+
+class Diverged(RunError):
+    """A training whose loss or gradient was no finite number any more."""

@@ -105,9 +105,12 @@ def available_memory_bytes() -> int:
     free = int(psutil.virtual_memory().available)
     group = Path("/sys/fs/cgroup")
     try:
-        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return min(free, int(limit) - int(used))
-    except (OSError, ValueError):  # no such group, or "max": no limit
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        # What files have left in memory counts as used there, and goes when it is needed.
+        lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
+        files = next(int(value) for name, value in lines if name == "inactive_file")
+        return max(0, min(free, limit - used + files))
+    except (OSError, ValueError, StopIteration):  # no such group, or "max": no limit
         return free
 
 

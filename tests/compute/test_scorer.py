@@ -24,6 +24,8 @@ def test_many_texts_are_answered_by_a_merged_adapter(bases: dict[str, Path], mon
     few = scorer.score(TEXTS)
     assert not layer.merged
     monkeypatch.setattr(module, "MERGE_FROM", few.tokens)
+    assert not (scorer.score(TEXTS), layer.merged)[1]  # few texts of many tokens are no reason either
+    monkeypatch.setattr(module, "MERGE_TEXTS", len(TEXTS))
     many = scorer.score(TEXTS)
     assert layer.merged
     assert np.abs(few.logits - many.logits).max() < 1e-5

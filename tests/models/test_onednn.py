@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
-from lightune.models import onednn, use_onednn
+from lightune.models import fuse_mlp, onednn, use_onednn
 from lightune.models.onednn import LinearByOneDnn, fits_onednn, product
-from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows
+from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
 from tests.fixtures.models import KINDS
 from tests.fixtures.tiers import few
 
@@ -117,3 +118,32 @@ def test_a_layers_copy_computes_with_its_own_weights() -> None:
     assert not torch.equal(layer(states), other(states))
     assert fits_onednn(states, layer.weight)
     assert largest_difference(product(states, layer.weight, layer.bias), layer(states)) == 0.0
+
+
+def test_gelu_is_fused_where_no_gradient_is_wanted(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load(bases["gpt2"]).model
+    before = answers(model, **BATCH)
+    stock: list[int] = []
+    real = GPT2MLP.forward
+    monkeypatch.setattr(GPT2MLP, "forward", lambda *args: stock.append(1) or real(*args))
+    assert fuse_mlp(model) == model.config.n_layer
+    assert largest_difference(answers(model, **BATCH), before) < 1e-5
+    assert not stock
+    # In training, and wherever a gradient goes through it, transformers' own code runs.
+    model(**BATCH).logits.sum().backward()
+    assert len(stock) == model.config.n_layer
+    model.train()
+    answers(model, **BATCH)
+    assert len(stock) == 2 * model.config.n_layer
+
+
+def test_an_adapter_on_the_first_layer_is_heard_until_it_is_merged(bases: dict[str, Path]) -> None:
+    base = load(bases["gpt2"])
+    model: Any = with_lora(base.model, base.head.modules)
+    wake_adapter(model)
+    model.eval()
+    before = answers(model, **BATCH)
+    assert fuse_mlp(model) > 0
+    assert largest_difference(answers(model, **BATCH), before) == 0.0
+    model.merge_adapter()
+    assert largest_difference(answers(model, **BATCH), before) < 1e-5

@@ -68,24 +68,46 @@ def test_little_memory_makes_small_micro_batches_and_computes_activations_again(
 
 def test_a_training_that_goes_on_keeps_its_plan(bases: dict[str, Path], tmp_path: Path) -> None:
     training = Training(bases["gpt2"])
-    threads = torch.get_num_threads()
-    plan = Plan(
-        threads + 1, packed=False, onednn=False, micro_tokens=123, checkpointing=False, reasons={"threads": "x"}
-    )
+    plan = Plan(torch.get_num_threads(), packed=False, onednn=False, micro_tokens=123, checkpointing=False)
+    assert training.fit(training.recipe(max_steps=4), tmp_path, plan=plan).facts.plan == plan
+    (tmp_path / "end.json").unlink()  # as if it had been cut off just before it ended
+    again = Training(bases["gpt2"])
+    assert again.fit(again.recipe(max_steps=4), tmp_path).facts.plan == plan
+    # Without anything to go on from it is planned anew: the old plan may have been what ended it.
+    fresh = Training(bases["gpt2"])
+    keep_plan(plan, tmp_path / "other")
+    assert fresh.fit(fresh.recipe(max_steps=2), tmp_path / "other").facts.plan != plan
+
+
+@pytest.mark.parametrize(
+    "change", [{"threads": 10_000}, {"packed": True}, {"onednn": True}], ids=["threads", "packed", "onednn"]
+)
+def test_a_plan_that_cannot_be_carried_out_here_counts_as_none(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    model = Training(bases["bert"]).model
+    plan = Plan(1, packed=False, onednn=False, micro_tokens=123, checkpointing=False)
+    monkeypatch.setattr(planning, "onednn_speed", lambda: 0.0)
     keep_plan(plan, tmp_path)
-    try:
-        trained = training.fit(training.recipe(max_steps=2), tmp_path)
-        assert torch.get_num_threads() == threads + 1
-    finally:
-        torch.set_num_threads(threads)
-    assert trained.facts.plan == plan
-    assert kept_plan(tmp_path) == plan
+    assert kept_plan(tmp_path, model) == plan
+    keep_plan(dataclasses.replace(plan, **change), tmp_path)
+    assert kept_plan(tmp_path, model) is None
+
+
+def test_dropout_on_attention_counts_what_the_longest_text_keeps(bases: dict[str, Path]) -> None:
+    training = Training(bases["gpt2"])
+    rows, model = training.train, training.model
+    without = planning.bytes_per_token(model, rows, training.pad_id, packed=True)
+    for module in model.modules():
+        if hasattr(module, "attn_dropout"):
+            module.attn_dropout.p = 0.5
+    assert planning.bytes_per_token(model, rows, training.pad_id, packed=True) > without
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"threads": "many"}'])
-def test_a_damaged_plan_counts_as_none(tmp_path: Path, text: str) -> None:
+def test_a_damaged_plan_counts_as_none(bases: dict[str, Path], tmp_path: Path, text: str) -> None:
     (tmp_path / planning.PLAN).write_text(text)
-    assert kept_plan(tmp_path) is None
+    assert kept_plan(tmp_path, Training(bases["gpt2"]).model) is None
 
 
 def test_plans_differ_and_what_is_learned_does_not(bases: dict[str, Path], tmp_path: Path) -> None:
@@ -94,8 +116,10 @@ def test_plans_differ_and_what_is_learned_does_not(bases: dict[str, Path], tmp_p
         packed, onednn, tokens = choice
         training = Training(bases["gpt2"])
         folder = tmp_path / str(at)
-        keep_plan(Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing=at == 2), folder)
-        training.fit(training.recipe(max_steps=4), folder)
+        own = Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing=at == 2)
+        plan = training.fit(training.recipe(max_steps=4), folder, plan=own).facts.plan
+        assert plan is not None
+        assert (plan.packed, plan.onednn, plan.micro_tokens) == choice
         found.append(training.weights())
     for other in found[1:]:
         assert max((found[0][name] - other[name]).abs().max().item() for name in other) < 2e-5

@@ -21,7 +21,7 @@ from lightune.artifacts import ADAPTER, DELTA, HEAD_FILE, save_adapter_artifact,
 from lightune.catalogue import METHODS, PROMPT, Method
 from lightune.compute import Encoder
 from lightune.config import StudyConfig
-from lightune.errors import RunError
+from lightune.errors import Diverged, RunError
 from lightune.methods import (
     CHANGES_BASE,
     after_step,
@@ -164,7 +164,7 @@ class AdapterArm:
             trained = teach(
                 self.context, base, model, lesson, folder, self._told(rate), self.demands(model), self.trunk
             )
-        except RunError:
+        except Diverged:
             return RateTrial(rate, math.nan, steps, time.perf_counter() - start)
         looks = [point.validation for point in trained.facts.history if point.validation is not None]
         seconds = time.perf_counter() - start + trained.seconds_before

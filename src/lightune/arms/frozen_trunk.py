@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lightune.arms.base import ArmContext
 from lightune.compute import BFLOAT16, CachedTrunk, Filled, StateCache, text_hash
 from lightune.config import NONE
-from lightune.models import Classifier, Trunk, first_adapted, is_quantised, weights_digest
+from lightune.models import Classifier, Trunk, find_blocks, first_adapted, is_quantised, weights_digest
 from lightune.progress import counting
 from lightune.runtime import pick_device
 
@@ -96,9 +96,22 @@ def _why_off(context: ArmContext, base: Classifier) -> str | None:
     training = context.config.training
     if training.top_blocks is None or first_adapted(base.model, training.top_blocks) == 0:
         return ""
+    if not context.config.keep_texts:
+        return "--no-texts keeps nothing that texts could be read from"
+    if _trains_below(base, training.top_blocks):
+        return "the method trains something below the top blocks"
     if training.frozen_dropout:
         return "--frozen-dropout changes their states each time"
     return "--trunk-cache none" if training.trunk_cache == NONE else None
+
+
+def _trains_below(base: Classifier, top_blocks: int) -> bool:
+    """Whether anything learns that is neither in the top blocks nor in the head nor above them."""
+    found = find_blocks(base.model)
+    lower = {id(one) for block in found.modules[: first_adapted(base.model, top_blocks)] for one in block.parameters()}
+    lower |= {id(one) for one in base.model.get_input_embeddings().parameters()}
+    learns = any(one.requires_grad for one in base.model.parameters() if id(one) in lower)
+    return learns and any(not one.requires_grad for one in base.model.parameters())
 
 
 def _key(base: Classifier, cut: tuple[int, str], split: int, converted: bool) -> str:

@@ -18,7 +18,7 @@ from lightune.arms.fitted_scorer import FittedScorer, make_manifest
 from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.arms.logistic import choose_c
 from lightune.artifacts import PROBE, save_probe_artifact
-from lightune.compute import Encoder, FeatureCache, Linear, ProbeScorer, pooled_features, quicken
+from lightune.compute import BFLOAT16, Encoder, FeatureCache, Linear, ProbeScorer, pooled_features, quicken
 from lightune.evaluation import positive_index
 from lightune.models import Classifier, weights_digest
 from lightune.progress import counting
@@ -109,8 +109,10 @@ class _Features:
         self.pooling = context.config.probe.pooling
         told = [base.source.location, weights_digest(base.source), encoder.max_length, encoder.truncate, self.pooling]
         told.append(pick_device().precision)
-        self.cache = FeatureCache(context.cache, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16])
         self.trunk = FrozenTrunk(context, base, encoder.max_length)
+        if self.trunk.off is None and context.config.training.trunk_cache == BFLOAT16:
+            told += [BFLOAT16, self.trunk.split]  # rounded on the way
+        self.cache = FeatureCache(context.cache, hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16])
         self.tokens = 0
         self.spared = 0.0
         self.cached = 0

@@ -22,10 +22,11 @@ AUTOMATIC = 3
 
 
 def rate_trials(config: StudyConfig) -> int:
-    """How many learning rates each adapter tries: what was asked for; else none where one is given or there is only
-    one adapter, which has nobody to lose to."""
-    if config.methods.rate_trials is not None:
-        return config.methods.rate_trials
+    """How many learning rates each adapter tries: what was asked for, where one alone leaves nothing to choose; else
+    none where one is given or there is only one adapter, which has nobody to lose to."""
+    asked = config.methods.rate_trials
+    if asked is not None:
+        return asked if asked > 1 else 0
     adapters = sum(arm in METHODS for arm in config.arms)
     return AUTOMATIC if adapters > 1 and config.training.learning_rate is None else 0
 

@@ -19,7 +19,7 @@ from lightune.artifacts.manifest import (
 )
 
 _LIBRARY = {
-    ADAPTER: ("peft", ["lora", "peft"]),
+    ADAPTER: ("peft", ["peft"]),
     BASE: ("transformers", []),
     MODEL: ("transformers", []),
     ONNX: ("onnx", []),
@@ -65,7 +65,8 @@ than the texts it learned from: measure it on yours before you rely on it.
 def render_card(manifest: Manifest) -> str:
     """Return the card as Markdown with the hub's metadata in front."""
     library, tags = _LIBRARY.get(manifest.kind, ("lightune", []))
-    front = {"library_name": library, "pipeline_tag": "text-classification", "tags": ["lightune", *tags]}
+    named = [manifest.arm] if manifest.kind == ADAPTER else []
+    front = {"library_name": library, "pipeline_tag": "text-classification", "tags": ["lightune", *tags, *named]}
     base = f"`{_inline(manifest.base.name)}`" if manifest.base is not None else ""
     cut = f"cut at {manifest.max_length} tokens; of a longer one the {manifest.truncate} stays"
     return TEXT.format(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from lightune.methods import fuse_lora
-from lightune.models import onednn_speed, use_bulk_dropout, use_onednn
+from lightune.models import fuse_mlp, onednn_speed, use_bulk_dropout, use_onednn
 from lightune.runtime import pick_device
 
 # How many times as fast as MKL oneDNN must be to be taken.
@@ -27,4 +27,5 @@ def quicken(model: nn.Module, onednn: bool | None = None) -> nn.Module:
     if onednn_pays() if onednn is None else onednn:
         use_onednn(model)
         fuse_lora(model)
+        fuse_mlp(model)
     return model

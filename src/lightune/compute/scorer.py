@@ -18,6 +18,8 @@ from lightune.runtime import move
 
 # Tokens from which a LoRA adapter is written into the weights first: that takes as long as some thousand of them.
 MERGE_FROM = 50_000
+# More texts than a certificate looks at, which is of the adapter as it is.
+MERGE_TEXTS = 200
 OnRows = Callable[[int], None]
 
 
@@ -52,7 +54,7 @@ class ModelScorer:
     def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
         """Forward passes over the texts, cut at the encoder's limit."""
         encoded = self.encoder.encode(texts)
-        if encoded.lengths.sum() >= MERGE_FROM:
+        if len(texts) >= MERGE_TEXTS and encoded.lengths.sum() >= MERGE_FROM:
             merge_plain_lora(self.model)  # a second time there is nothing left to merge
         logits = logits_of(self.model, encoded, int(self.encoder.tokenizer.pad_token_id), on_rows)
         logits = logits[:, 0] if logits.ndim == 3 else logits

@@ -10,6 +10,7 @@ from peft import PeftModel
 from peft.tuners.lora.layer import Linear as LoraLinear
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from transformers.pytorch_utils import Conv1D
 
 from lightune.models import fits_onednn, product
@@ -54,6 +55,7 @@ class LoraByOneDnn(torch.autograd.Function):
         return product(states, weight, bias).add_(product(inner, second * scaling, None))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of states, A and B; the frozen weight and its bias have none."""
         states, inner, weight, first, second = ctx.saved_tensors
@@ -87,7 +89,7 @@ def _is_plain(layer: Any) -> bool:
     dropout = layer.lora_dropout[name]
     return (
         type(layer.base_layer) in (nn.Linear, Conv1D)
-        and not layer.base_layer.weight.requires_grad
+        and not any(parameter.requires_grad for parameter in layer.base_layer.parameters())
         and name not in layer.lora_variant
         and layer.lora_B[name].bias is None
         and layer.lora_A[name].weight.dtype is torch.float32

@@ -3,6 +3,7 @@
 from lightune.models.blocks import Blocks, find_blocks, first_adapted
 from lightune.models.conv1d import to_conv1d, to_linear
 from lightune.models.dropout import use_bulk_dropout
+from lightune.models.fused_mlp import fuse_mlp
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
 from lightune.models.limits import longest_input, resolve_max_length
@@ -46,6 +47,7 @@ __all__ = [
     "find_model",
     "first_adapted",
     "fits_onednn",
+    "fuse_mlp",
     "head_modules",
     "hidden_states",
     "is_quantised",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 # Each element's number is one of so many.
 STEPS = 2**16
@@ -29,6 +30,7 @@ class BulkDropout(torch.autograd.Function):
         return states * keep.float().mul_(ctx.scale)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         """The same elements zeroed, the same scale."""
         (keep,) = ctx.saved_tensors

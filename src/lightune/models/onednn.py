@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from transformers.pytorch_utils import Conv1D
 
 # Sizes of one product that tells the two apart: tokens, inputs, outputs.
@@ -56,6 +57,7 @@ class LinearByOneDnn(torch.autograd.Function):
         return product(states, weight, bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Gradients of what wants one."""
         weight, states = ctx.saved_tensors

@@ -50,6 +50,8 @@ def can_pack(model: nn.Module) -> bool:
     config: Any = model.config
     if getattr(config, "_attn_implementation", None) != ATTENTION or "sliding_attention" in _kinds_of_layers(config):
         return False
+    if not attends_causally(config):
+        return False
     if any(getattr(one, "is_prompt_learning", False) for one in getattr(model, "peft_config", {}).values()):
         return False
     backbone = next((module for module in model.modules() if type(module) in FAMILIES), None)
@@ -61,6 +63,11 @@ def can_pack(model: nn.Module) -> bool:
         type(block) is family.block_type and type(getattr(block, family.attention)) is family.attention_type
         for block in blocks
     )
+
+
+def attends_causally(config: Any) -> bool:
+    """Whether a decoder's token sees those before it alone; some checkpoints have it see the whole text."""
+    return bool(getattr(config, "is_causal", True)) and not getattr(config, "use_bidirectional_attention", False)
 
 
 def packed_states(backbone: PreTrainedModel, input_ids: Tensor, segments: Segments) -> Tensor:

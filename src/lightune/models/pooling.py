@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from lightune.errors import ModelError
-from lightune.models.packed import allow_packing, packed_states
+from lightune.models.packed import allow_packing, attends_causally, packed_states
 from lightune.models.rows import OWN_TOKENS, align_rows, first_token_leads, last_token, shift_right
 from lightune.models.segments import SEGMENTS
 
@@ -95,8 +95,7 @@ def _decoder(self: Any, inputs: dict[str, Any], labels: Tensor | None, own: int 
     mask = inputs["attention_mask"]
     # With padding on the right alone, a causal model's tokens never see it: a mask of ones lets attention take its
     # fast causal path, and gives the tokens the same states.
-    causal = not getattr(self.config, "use_bidirectional_attention", False)
-    if mask is not None and causal:
+    if mask is not None and attends_causally(self.config):
         inputs["attention_mask"] = torch.ones_like(mask)
     states = backbone(**{**inputs, "use_cache": False, "return_dict": True}).last_hidden_state
     return _output(self.score(last_token(states, mask)), labels)

@@ -44,7 +44,8 @@ class Segments:
 
     def positions(self, device: torch.device) -> Tensor:
         """Each token's place in its own text, int64 [1, tokens of the row]."""
-        return torch.cat([torch.arange(length) for length in self.parts])[None].to(device, non_blocking=True)
+        places = [torch.arange(length) for length in self.lengths] + [torch.zeros(self.filler, dtype=torch.int64)]
+        return torch.cat(places)[None].to(device, non_blocking=True)
 
     def last(self, device: torch.device) -> Tensor:
         """Where each text's last token stands in the row, int64 [texts]."""
@@ -88,6 +89,7 @@ def causal_in_segments(
     Returns [1, tokens, heads, width]. Two back ends: torch's varlen attention on CUDA in half precision, one call for
     all texts; else each text by itself, which is what the first is tested against.
     """
+    query, key, value = _in_autocasts_type(query, key, value)
     if _has_varlen(query, dropout):
         return _varlen(query, key, value, segments.parts, segments.parts, (-1, 0), scaling)
     key, value = _for_each_head(query, key, value)
@@ -110,6 +112,7 @@ def last_in_segments(
     query: [1, heads, texts, width], that of the last tokens; key, value: [1, heads, tokens, width]. Returns
     [1, texts, heads, width].
     """
+    query, key, value = _in_autocasts_type(query, key, value)
     key, value = (one[:, :, : segments.tokens] for one in (key, value))
     if _has_varlen(query, dropout):
         return _varlen(query, key, value, (1,) * len(segments.lengths), segments.lengths, (-1, -1), scaling)
@@ -134,8 +137,18 @@ def _causal_with_dropout(query: Tensor, key: Tensor, value: Tensor, dropout: flo
     return torch.bmm(weights, value[0]).transpose(0, 1)[None]
 
 
+def _in_autocasts_type(*states: Tensor) -> tuple[Tensor, ...]:
+    """States in the type that autocast on a GPU computes attention in: rotary positions leave them in float32."""
+    if states[0].is_cuda and torch.is_autocast_enabled("cuda"):
+        return tuple(one.to(torch.get_autocast_dtype("cuda")) for one in states)
+    return states
+
+
 def _has_varlen(query: Tensor, dropout: float) -> bool:
     if not query.is_cuda or query.dtype not in HALF or dropout > 0.0:
+        return False
+    # Flash attention's own bounds: an Ampere GPU or a later one, and heads of such widths.
+    if torch.cuda.get_device_capability(query.device) < (8, 0) or query.shape[3] % 8 or query.shape[3] > 256:
         return False
     from torch.nn.attention import varlen
 

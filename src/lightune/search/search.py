@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightune.arms import arm_kind
 from lightune.catalogue import METHODS
 from lightune.config import StudyConfig, config_to_dict
 from lightune.data import load_splits
@@ -99,6 +100,12 @@ def _check(config: StudyConfig, trials: int) -> None:
     if method is None or not method.searchable:
         known = ", ".join(name for name, one in METHODS.items() if one.searchable)
         raise ConfigError(f"--method: one of {known} is expected, got {config.arms[0]!r}.")
+    others = [arm for arm in config.arms[1:] if arm_kind(arm).trained]
+    if others:
+        raise ConfigError(
+            f"--arms {others[0]}: arms that are not trained are expected beside the searched one, since its settings "
+            "would be another's. Add it to the folder with lightune study afterwards."
+        )
     if trials < 1:
         raise ConfigError(f"--trials: at least 1 is expected, got {trials}.")
     if config.data.folds is not None or config.curve.sizes or config.seeds != 1:

@@ -18,7 +18,7 @@ from lightune.arms.base import ArmContext
 from lightune.arms.fitted_model import load_base
 from lightune.arms.trained_model import Lesson, prepare, teach
 from lightune.catalogue import METHODS
-from lightune.errors import RunError
+from lightune.errors import Diverged
 from lightune.models import put_back
 from lightune.records import Rows, TrainingFacts
 from lightune.search.halving import rungs_of
@@ -75,7 +75,7 @@ class Trainings:
                 score = best_look(trained.facts, self.selected_by)
             except Reached:
                 score = goal.best
-            except RunError:
+            except Diverged:
                 score = math.nan
         return score, time.perf_counter() - start
 
@@ -113,8 +113,17 @@ class Goal(TrainerCallback):
         self.selected_by = selected_by
         self.best = math.nan
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """One that was cut off when its checkpoint was written, and before that was told, is there already."""
+        self._stop_if_there(state)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look whether it is there."""
+        self._stop_if_there(state)
+
+    def _stop_if_there(self, state: TrainerState) -> None:
         if self.step <= state.global_step < state.max_steps:
             self.best = math.nan if state.best_metric is None else float(state.best_metric)
             raise Reached

@@ -10,7 +10,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from lightune.errors import RunError
+from lightune.errors import Diverged
 from lightune.progress import Progress
 
 
@@ -68,7 +68,7 @@ class AfterStep(TrainerCallback):
 
 
 class StopWhenNotFinite(TrainerCallback):
-    """Ends the training with RunError when a logged loss or gradient norm is no finite number.
+    """Ends the training with Diverged when a logged loss or gradient norm is no finite number.
 
     The Trainer's own filter would log a loss that is not a number as 0 and go on.
     """
@@ -85,7 +85,7 @@ class StopWhenNotFinite(TrainerCallback):
         for name in ("loss", "grad_norm", "eval_loss"):
             value = (logs or {}).get(name)
             if value is not None and not math.isfinite(float(value)):
-                raise RunError(
+                raise Diverged(
                     f"The training diverged: {name} was {value} by step {state.global_step} of {state.max_steps}. "
                     "Try a smaller --learning-rate or a smaller --max-grad-norm."
                 )

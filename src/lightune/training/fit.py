@@ -62,14 +62,22 @@ def fit(
     progress: Progress,
     demands: Demands = NOTHING,
     callbacks: Sequence[TrainerCallback] = (),
+    plan: Plan | None = None,
 ) -> Trained:
     """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
 
     head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
     was cut off goes on from the last one in it. demands: what the method asks for beside gradients. callbacks: hear of
-    the training too; one that raises ends it, and its checkpoints stay. Raises RunError when the training diverges.
+    the training too; one that raises ends it, and its checkpoints stay. plan: how it
+    is computed; None: as the part that was cut off was, else as is best here. Raises RunError when the training
+    diverges.
     """
-    plan = kept_plan(checkpoints) or plan_training(model, train, recipe, pad_id)
+    end = checkpoints / END
+    # What is called after each step keeps a state of its own, which no checkpoint has: such a training starts anew.
+    whole = None if demands.after_step is not None else _last_whole_checkpoint(checkpoints)
+    if plan is None and (whole is not None or end.exists()):
+        plan = kept_plan(checkpoints, model)
+    plan = plan or plan_training(model, train, recipe, pad_id)
     keep_plan(plan, checkpoints)
     carry_out(plan, model)
     sample = RowCollator(pad_id, plan.packed)([train[row] for row in range(min(4, len(train)))])
@@ -90,12 +98,9 @@ def fit(
         demands=demands,
     )
     trainer.remove_callback(PrinterCallback)
-    end = checkpoints / END
     if end.exists():
         trainer.load_end(end)
     else:
-        # What is called after each step keeps a state of its own, which no checkpoint has: such a training starts anew.
-        whole = None if demands.after_step is not None else _last_whole_checkpoint(checkpoints)
         trainer.train(resume_from_checkpoint=whole)
         trainer.save_end(end)
     work = trainer.work

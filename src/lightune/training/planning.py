@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,26 @@ def fit_memory(default: int, longest: int, each: float, free: int, can: bool) ->
 
 
 def bytes_per_token(model: nn.Module, rows: TokenRows, pad_id: int, packed: bool) -> float:
-    """Bytes a token that a training's forward pass keeps for its backward pass, measured on rows of middling length."""
+    """Bytes a token that a training's forward pass keeps for its backward pass: the larger of what rows of middling
+    length keep and what the longest keeps, since attention under dropout keeps more the longer a text is."""
     order = np.argsort(rows.encoded.lengths, kind="stable")
-    middle = len(order) // 2
-    sample = [rows[int(row)] for row in order[max(0, middle - SAMPLE // 2) : middle + SAMPLE // 2 + 1]]
-    batch: dict[str, Any] = RowCollator(pad_id, packed)(sample)
-    del batch["labels"]
-    tokens = int(batch["input_ids"].numel())
-    return kept_bytes(model, on_device(batch, next(model.parameters()).device)) / tokens
+    start = max(0, len(order) // 2 - SAMPLE // 2)
+    device = next(model.parameters()).device
+    half = pick_device().precision == "bfloat16"
+    found = []
+    for sample in (order[start : start + SAMPLE], order[-1:]):
+        batch: dict[str, Any] = RowCollator(pad_id, packed)([rows[int(row)] for row in sample])
+        del batch["labels"]
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+            found.append(kept_bytes(model, on_device(batch, device)) / int(batch["input_ids"].numel()))
+    return max(found)
 
 
 def can_checkpoint(model: nn.Module) -> bool:
     """Whether transformers knows how to compute this model's activations again."""
+    # A prefix comes as the past, which transformers leaves out where activations are computed again.
+    if any(getattr(one, "is_prompt_learning", False) for one in getattr(model, "peft_config", {}).values()):
+        return False
     return bool(getattr(_inner(model), "supports_gradient_checkpointing", False))
 
 
@@ -104,12 +113,19 @@ def micro_batches(plan: Plan, lengths: Any, batch_size: int) -> list[list[int]]:
     return cut(lengths, rows=batch_size, tokens=plan.micro_tokens)
 
 
-def kept_plan(folder: Path) -> Plan | None:
-    """The plan that a training which was cut off had; None where there is none that can be read."""
+def kept_plan(folder: Path, model: nn.Module) -> Plan | None:
+    """The plan that a training of `model` which was cut off had; None where there is none that can be read and carried
+    out here: on another machine there may be fewer processors or another torch."""
     try:
-        return from_json(Plan, json.loads((folder / PLAN).read_text(encoding="utf-8")))
+        plan = from_json(Plan, json.loads((folder / PLAN).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    possible = (
+        0 < plan.threads <= (os.cpu_count() or 1)
+        and (not plan.packed or can_pack(model))
+        and (not plan.onednn or onednn_speed() > 0.0)
+    )
+    return plan if possible else None
 
 
 def keep_plan(plan: Plan, folder: Path) -> None:
