@@ -58,13 +58,13 @@ def case(
 
 TINY, GPT2, IMDB = "models/tiny-gpt2-imdb", "models/gpt2-untrained", "data/imdb"
 CASES = [
-    case("defaults", "embedded", "embedded", "majority,tfidf,pretrained,probe,lora", (800, 300, 64), max_steps=120),
+    case("usual arms", "embedded", "embedded", "tfidf,pretrained,probe,lora", (900, 250, 96), max_steps=90),
     case("large batches", "embedded", "embedded", "lora", (1500, 200, 128), max_steps=60, batch_size=64),
     case("accumulated", "embedded", "embedded", "full", (600, 200, 64), max_steps=50, accumulation=4),
     case("three methods", "embedded", "embedded", "lora,ia3,vera", (400, 200, 64), max_steps=80, evaluations=2),
     case("searched", "embedded", "embedded", "lora", (500, 200, 64), {"methods": MethodsConfig({}, 2)}, max_steps=100),
     case("real reviews", TINY, IMDB, "tfidf,probe,lora", (600, 300, 256), max_steps=60),
-    case("long reviews", TINY, IMDB, "lora,full", (400, 200, 512), max_steps=30, batch_size=8),
+    case("long reviews", TINY, IMDB, "lora,full", (500, 150, 400), max_steps=24, batch_size=12),
     case("many looks", TINY, IMDB, "lora", (1000, 100, 128), max_steps=80, evaluations=20),
     case("gpt2, lora", GPT2, IMDB, "probe,lora", (64, 32, 256), max_steps=8, evaluations=2),
     case(
