@@ -1,4 +1,4 @@
-"""How the cost of a LoRA training step grows: with tokens, lengths, rows and top blocks, and what its time goes to.
+"""How the cost of a LoRA training step grows: with tokens, lengths and top blocks, and what its time goes to.
 
 `python -m benchmarks.growth MODEL` prints Markdown tables; MODEL is a folder that transformers can load. Curves of one
 side, so its seconds hold for one machine; what to read off is their shape.
@@ -43,7 +43,6 @@ def main() -> None:
     base = adapted(sys.argv[1])
     table("tokens of a micro-batch (texts of 256)", [(n, measure(base, n, 256)) for n in (256, 512, 1024, 2048, 4096)])
     table("length of the texts (1,024 tokens)", [(n, measure(base, TOKENS, n)) for n in (32, 64, 128, 256, 512, 1024)])
-    table("rows of a step (texts of 256)", [(n, rows(base, n)) for n in (4, 8, 16, 32)])
     tops = [(k, measure(adapted(sys.argv[1], k), TOKENS, 256, k)) for k in (12, 8, 4, 2, 1)]
     table("top blocks, the states below at hand (1,024 tokens)", tops)
     print("| part of a step | share |\n| --- | ---: |")
@@ -82,18 +81,6 @@ def measure(base: Classifier, tokens: int, length: int, top_blocks: int | None =
     with around():  # type: ignore[attr-defined]
         kept = kept_bytes(base.model, inputs)
     return Point(ids.size, statistics.median(taken[1:]), kept)
-
-
-def rows(base: Classifier, count: int) -> Point:
-    """A step of so many rows, in micro-batches of TOKENS."""
-    one = measure(base, TOKENS, 256)
-    micro = count * 256 // TOKENS
-    start = time.perf_counter()
-    ids = np.random.default_rng(1).integers(0, 50_000, size=(TOKENS // 256, 256)).astype(np.int32)
-    inputs = Layout(packed=True).inputs(list(ids), 0)
-    for _ in range(micro):
-        step(base.model, inputs)
-    return Point(count * 256, time.perf_counter() - start, one.kept)
 
 
 def step(model: nn.Module, inputs: dict[str, object]) -> None:

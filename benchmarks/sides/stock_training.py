@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ def trainer(spec: dict[str, Any], callbacks: list[Any]) -> Any:
     """A stock Trainer for the spec, ready to train."""
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, default_data_collator
 
+    if spec["compile"]:
+        # A cache of its own: a warm one would hide what compiling costs, one of another environment may not fit.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(spec["scratch"]) / "inductor")
     tokenizer, dataset = data(spec)
     arguments = TrainingArguments(
         output_dir=spec["scratch"],

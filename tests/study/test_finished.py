@@ -55,7 +55,18 @@ def test_the_folder_holds_what_the_contract_names_and_nothing_half_done(done):
     assert expected <= files
     assert not [name for name in files if "checkpoint" in name or "partial" in name or name.startswith(".work")]
     assert {path.name for path in done.folder.iterdir()} == {
-        *("config.yaml", "results.json", "report.html", "report.md", "predictions", "data", "arms", "runs", ".lock"),
+        *(
+            "config.yaml",
+            "results.json",
+            "report.html",
+            "report.md",
+            "predictions",
+            "data",
+            "arms",
+            "runs",
+            ".cache",
+            ".lock",
+        ),
     }
 
 

@@ -10,6 +10,7 @@ from lightune.compute.batching import (
     on_device,
     pack,
     packed_batches,
+    packed_width,
 )
 from lightune.compute.cached_trunk import CachedTrunk
 from lightune.compute.encoding import Encoded, Encoder
@@ -62,6 +63,7 @@ __all__ = [
     "open_session",
     "pack",
     "packed_batches",
+    "packed_width",
     "padded_logits",
     "pooled_features",
     "quicken",

@@ -110,9 +110,14 @@ def pack(ids: Sequence[NDArray[np.int32]], pad_id: int) -> dict[str, Any]:
     matrices that they have met, and rows of any width would have them keep ever more.
     """
     lengths = tuple(len(one) for one in ids)
-    filler = -sum(lengths) % FILL if sum(lengths) > FILL_FROM else 0
+    filler = packed_width(sum(lengths)) - sum(lengths)
     row = np.concatenate([*(np.asarray(one, dtype=np.int64) for one in ids), np.full(filler, pad_id, dtype=np.int64)])
     return {"input_ids": torch.from_numpy(row)[None], SEGMENTS: Segments(lengths, filler)}
+
+
+def packed_width(tokens: int) -> int:
+    """How long `pack` makes a row of so many tokens."""
+    return tokens + (-tokens % FILL if tokens > FILL_FROM else 0)
 
 
 def on_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -172,11 +172,13 @@ class Training:
         """What the matrix products' library will have kept beyond what it kept in the rehearsal."""
         if not self.plan.onednn:
             return 0
+        from lightune.compute import packed_width
+
         # To the first look, which has sizes of its own.
         marks = self.told.last.marks
         first = next((at for at, mark in enumerate(marks) if mark.kind == LOOK), len(marks))
         held = [mark.held for mark in marks[:first]]
-        met = {work.tokens for work in self.done[1:first]}
+        met = {packed_width(work.tokens) for work in self.done[1:first]}
         each = max(max(held) - held[0], 0) / max(sum(met), 1)
         to_come = new_shapes(train, self._recipe(len(train)), self.plan, seed, SIZES)
         return int(each * max(to_come - sum(met) - self.done[0].tokens, 0))
