@@ -40,7 +40,8 @@ def test_micro_batches_are_counted_as_they_are_cut() -> None:
 
 def test_a_size_of_micro_batch_counts_once() -> None:
     recipe = _recipe(steps=20, step_rows=4, batch_size=4)
-    assert new_shapes(np.full(16, 100), recipe, PLAN, seed=0, most=50) == 400
+    # Four rows of 100 tokens, filled up to a multiple of 64.
+    assert new_shapes(np.full(16, 100), recipe, PLAN, seed=0, most=50) == 448
     lengths = 2 ** np.arange(16) % 1000
     assert new_shapes(lengths, recipe, PLAN, seed=0, most=50) > new_shapes(lengths, recipe, PLAN, seed=0, most=3) > 0
 
