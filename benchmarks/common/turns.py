@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -10,6 +11,9 @@ from typing import Any
 
 from benchmarks.common.records import Peer, Side
 from benchmarks.common.worker import SideFailed, Worker
+
+# The line of a traceback that says what went wrong; some libraries write advice below it.
+NAMES_AN_ERROR = re.compile(r"[\w.]*(Error|Exception|Interrupt|Exit)\b")
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def take_turns(entries: Sequence[Entry], turns: int, log: Any, peak: Entry | Non
             except SideFailed as error:
                 if entry is entries[0]:
                     raise
-                absent[entry.name] = _reason(error)
+                absent[entry.name] = why(error)
                 continue
             workers[entry.name] = stack.enter_context(worker)
         meter = None
@@ -101,7 +105,7 @@ def _rounds(
             except SideFailed as error:
                 if name == own:
                     raise
-                absent[name] = _reason(error)
+                absent[name] = why(error)
         taken = ", ".join(f"{name} {said[-1]['seconds']:.2f} s" for name, said in answers.items() if len(said) > turn)
         say(f"  turn {turn + 1} of {turns}: {taken}")
     return answers, levels
@@ -112,6 +116,10 @@ def _facts(first: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> dict[
     return {**first, **{name: value for name, value in said[-1].items() if name != "seconds"}} if said else dict(first)
 
 
-def _reason(error: SideFailed) -> str:
+def why(error: SideFailed) -> str:
+    """How it ended, and the last error that its log names, or else the log's last line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{lines[0].split('. ')[0]}: {lines[-1]}" if len(lines) > 1 else lines[0]
+    if len(lines) == 1:
+        return lines[0]
+    named = [line for line in lines[1:] if NAMES_AN_ERROR.match(line)]
+    return f"{lines[0].split('. ')[0]}: {(named or lines)[-1]}"

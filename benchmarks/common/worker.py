@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.common.surroundings import ROOT
 
 SERVE = "benchmarks.common.serve"
-TAIL = 2000
+TAIL = 8000
 # Seconds that a side is given to end by itself.
 PATIENCE = 10
 

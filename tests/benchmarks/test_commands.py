@@ -6,7 +6,7 @@ from benchmarks.common.rows import Reviews
 from benchmarks.common.setting import C_ATTN, Setting, with_model
 from benchmarks.common.surroundings import surroundings
 from benchmarks.common.table import plain
-from benchmarks.common.turns import Entry, take_turns
+from benchmarks.common.turns import Entry, take_turns, why
 from benchmarks.common.worker import SideFailed, Worker
 
 from benchmarks import inference, memory, sweep, tokenising, training
@@ -81,6 +81,15 @@ def test_a_peer_that_fails_is_left_out_with_its_reason_and_ours_is_not(tmp_path)
     assert "exit status 3" in taken.absent["bad"]
     with pytest.raises(SideFailed, match="exit status 3"):
         take_turns([bad, good], 1, lambda name: tmp_path / f"{name}.log")
+
+
+def test_the_reason_is_the_error_and_not_the_advice_below_it():
+    said = SideFailed(
+        "it ended with -9. log ends with:\nKeyError: 1\ntorch.InductorError: no compiler\nSet VERBOSE=1\n"
+    )
+    assert why(said) == "it ended with -9: torch.InductorError: no compiler"
+    assert why(SideFailed("it ended with 3. log ends with:\n\nall I know")) == "it ended with 3: all I know"
+    assert why(SideFailed("it never began")) == "it never began"
 
 
 def test_what_a_side_prints_does_not_stand_between_its_answers(tmp_path):

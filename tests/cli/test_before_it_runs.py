@@ -23,18 +23,27 @@ def asked(tiny_gpt2: Path, tmp_path: Path) -> list[str]:
     ]
 
 
-def test_a_plan_is_a_table_with_reasons(
-    command: Callable, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    with unchanged(tmp_path):
-        said = command(*asked, "--plan")
-    assert said.code == 0, said.err
-    assert max(len(line) for line in said.out.splitlines()) <= 80
-    assert not (tmp_path / "out").exists()
+@pytest.fixture
+def table(command: Callable, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Ask for what is told before a study runs: a table of 80 columns, and nothing written."""
+
+    def told(flag: str) -> str:
+        monkeypatch.setenv("COLUMNS", "80")
+        with unchanged(tmp_path):
+            said = command(*asked, flag)
+        assert said.code == 0, said.err
+        assert max(len(line) for line in said.out.splitlines()) <= 80
+        assert not (tmp_path / "out").exists()
+        return said.out
+
+    return told
+
+
+def test_a_plan_is_a_table_with_reasons(table: Callable) -> None:
+    found = table("--plan")
     for word in ("lora", "threads", "micro-batch", "GB free", "bfloat16", "--frozen-dropout"):
-        assert word in said.out
-    assert "majority" not in said.out
+        assert word in found
+    assert "majority" not in found
 
 
 def test_a_plan_as_json(command: Callable, asked: list[str], tmp_path: Path) -> None:
@@ -60,17 +69,10 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_an_estimate_is_a_table_with_its_sum(
-    command: Callable, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    with unchanged(tmp_path):
-        said = command(*asked, "--estimate")
-    assert said.code == 0, said.err
-    assert max(len(line) for line in said.out.splitlines()) <= 80
-    assert not (tmp_path / "out").exists()
+def test_an_estimate_is_a_table_with_its_sum(table: Callable) -> None:
+    found = table("--estimate")
     for word in ("majority", "lora", "fit", "predict", "memory", "In all", "GiB free", "stops early"):
-        assert word in said.out
+        assert word in found
 
 
 @pytest.mark.usefixtures("here")

@@ -41,7 +41,7 @@ def test_the_hub_reads_the_figures_of_the_study(exported, finished, name):
     assert {one.dataset_split for one in data.eval_results} == {"test"}
     assert {one.dataset_name for one in data.eval_results} == {"reviews"}
     assert data.pipeline_tag == "text-classification"
-    assert data.library_name == {"merged": "transformers", "onnx": "onnx"}.get(name, "peft")
+    assert data.to_dict()["library_name"] == {"merged": "transformers", "onnx": "onnx"}.get(name, "peft")
     assert data.labels == ["bad", "good"]
     assert {"lightune", "lora"} <= set(data.tags)
     assert data.license is None

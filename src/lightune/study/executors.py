@@ -56,7 +56,7 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=_environment(),
+            env=worker_environment(),
             encoding="utf-8",
             errors="replace",
         ) as process,
@@ -109,5 +109,6 @@ def _why(code: int, folder: Path) -> str:
     return f"The run's process left with code {code}{said} (all of it: runs/{folder.name}/worker.log)"
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
+    """This process's environment variables, and a tokenizer that may use every core unless they say otherwise."""
     return {**os.environ, "TOKENIZERS_PARALLELISM": os.environ.get("TOKENIZERS_PARALLELISM", "true")}

@@ -152,9 +152,9 @@ def _fit(context: ArmContext, splits: Splits, fingerprint: str) -> Fitted:
     except RunError:
         _drop_checkpoints(context.scratch)  # What diverged would diverge again from there.
         raise
-    except Exception:
-        # What went wrong on the way keeps its checkpoints for the next try. One that had gone on from them may have
-        # tripped over them, with whatever an arm, peft or torch raise then, and would again: the next starts anew.
+    except Exception:  # whatever an arm, peft or torch raise on the way; it is raised again
+        # A run that began here keeps its checkpoints for the next try. One that had gone on from them may have tripped
+        # over them, and would again: the next starts anew.
         if gone_on:
             _drop_checkpoints(context.scratch)
         raise

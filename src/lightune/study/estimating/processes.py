@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from lightune.records import from_json, to_json
 from lightune.study.estimating.rehearsal import Rehearsal, RehearsalSpec
+from lightune.study.executors import worker_environment
 
 
 class Rehearse(Protocol):
@@ -31,7 +31,7 @@ def in_new_process(spec: RehearsalSpec) -> Rehearsal:
     command = [sys.executable, "-P", "-m", "lightune.worker", "--rehearse", str(asked), str(answer)]
     with (
         (folder / "log").open("wb") as log,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment()) as process,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=worker_environment()) as process,
     ):
         try:
             code = process.wait()
@@ -44,7 +44,3 @@ def in_new_process(spec: RehearsalSpec) -> Rehearsal:
     if code == -signal.SIGKILL:
         return Rehearsal(reason="Its rehearsal was killed, most likely because the machine ran out of memory.")
     return Rehearsal(reason=f"Its rehearsal left with code {code}.")
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "TOKENIZERS_PARALLELISM": os.environ.get("TOKENIZERS_PARALLELISM", "true")}
