@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -118,8 +119,20 @@ def test_the_bound_holds_for_all_keys_together(tmp_path: Path) -> None:
     assert what == Filled(kept=0, computed=1, beyond=3)  # the longest first
     assert cache.get(TEXTS[0]) is None
     assert_holds(cache, TEXTS[2:3])
-    other = cache_in(tmp_path, "other", limit=8 * TOKEN_BYTES)
-    assert other.fill(TEXTS, Compute(TEXTS)).computed == 0
+    with FileLock(cache.folder / state_cache.LOCK):  # somebody fills it
+        other = cache_in(tmp_path, "other", limit=8 * TOKEN_BYTES)
+        assert other.fill(TEXTS, Compute(TEXTS)).computed == 0
+
+
+def test_an_older_cache_of_another_key_makes_room(tmp_path: Path) -> None:
+    old, newer = (cache_in(tmp_path, key, limit=40 * TOKEN_BYTES) for key in ("old", "newer"))
+    for cache in (old, newer):
+        cache.fill(TEXTS, Compute(TEXTS))
+    third = cache_in(tmp_path, "third", limit=40 * TOKEN_BYTES)
+    assert third.fill(TEXTS, Compute(TEXTS)) == Filled(kept=0, computed=4, beyond=0)
+    assert not old.folder.exists()
+    assert_holds(newer)
+    assert_holds(old)  # It had them mapped.
 
 
 def test_no_more_than_half_of_what_is_free_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers.pre_tokenizers import PreTokenizer
 
 from lightune.compute import Encoder, TokenCache
 from lightune.compute import encoding as encoding_module
@@ -138,6 +139,9 @@ def test_a_tokenizer_that_draws_or_cannot_be_told_is_not_kept(tmp_path: Path, ba
     tokenizer = load_tokenizer(find_model(str(bases["gpt2"])))
     tokenizer.backend_tokenizer.model.dropout = 0.5
     assert cache_for(tmp_path, tokenizer) is None
+    python = load_tokenizer(find_model(str(bases["gpt2"])))
+    python.backend_tokenizer.pre_tokenizer = PreTokenizer.custom(object())
+    assert cache_for(tmp_path, python) is None
     encoder = Encoder(tokenizer, 20, "head")
     assert encoder.cached(tmp_path) is encoder
 

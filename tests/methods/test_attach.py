@@ -1,5 +1,6 @@
 """Every method on a tiny GPT-2: what it trains, what it leaves, how it merges, and what it makes of options."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,21 @@ def test_the_seed_decides_what_is_drawn_and_nothing_else_does(bases: dict[str, P
     assert all(torch.equal(found[0][own], found[1][own]) for own in found[0])
     if name in DRAWS:
         assert any(not torch.equal(found[0][own], found[2][own]) for own in found[0])
+
+
+def test_boft_leaves_the_compilers_of_later_builds_alone(
+    bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**how: object) -> None:
+        assert os.environ["CXX"] == "gcc"  # what peft sets and leaves
+        raise RuntimeError("no CUDA")
+
+    monkeypatch.setattr("peft.tuners.boft.layer._FBD_CUDA", None)
+    monkeypatch.setattr("torch.utils.cpp_extension.load", fails)
+    monkeypatch.setenv("CC", "cc")
+    monkeypatch.delenv("CXX", raising=False)
+    attached(bases["gpt2"], "boft")
+    assert (os.environ["CC"], os.environ.get("CXX")) == ("cc", None)
 
 
 @pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))

@@ -22,6 +22,10 @@ from tests.fixtures.tiers import few
 
 LENGTHS = (5, 20, 1, 33)
 ROWS = token_rows(*LENGTHS)
+# Device, type and tolerance of each way to attend that there is here. In half precision a GPU takes varlen attention.
+BACK_ENDS = [("cpu", torch.float32, 1e-6)]
+if torch.cuda.is_available():
+    BACK_ENDS += [("cuda", torch.float32, 1e-5), ("cuda", torch.bfloat16, 1e-2)]
 
 
 def packed(rows: list[Tensor] = ROWS) -> dict[str, Any]:
@@ -42,21 +46,39 @@ def test_segments_know_where_their_tokens_stand() -> None:
 
 
 @pytest.mark.parametrize("shared", [1, 2], ids=["a key a head", "shared keys"])
-def test_attention_in_segments_is_attention_of_each_text(shared: int) -> None:
+@pytest.mark.parametrize(("device", "dtype", "tolerance"), BACK_ENDS)
+def test_attention_in_segments_is_attention_of_each_text(
+    device: str, dtype: torch.dtype, tolerance: float, shared: int
+) -> None:
     torch.manual_seed(0)
     segments = Segments(LENGTHS)
-    query = torch.randn(1, 4, segments.tokens, 8)
-    key, value = (torch.randn(1, 4 // shared, segments.tokens, 8) for _ in range(2))
-    found = causal_in_segments(query, key, value, segments, 0.0, 0.3)
+    query = torch.randn(1, 4, segments.tokens, 8).to(dtype)
+    key, value = (torch.randn(1, 4 // shared, segments.tokens, 8).to(dtype) for _ in range(2))
+    there = [one.to(device) for one in (query, key, value)]
+    found = causal_in_segments(*there, segments, 0.0, 0.3).float().cpu()
     assert found.shape == (1, segments.tokens, 4, 8)
-    last = last_in_segments(query[:, :, segments.last(query.device)], key, value, segments, 0.0, 0.3)
+    of_last = there[0][:, :, segments.last(torch.device(device))]
+    last = last_in_segments(of_last, *there[1:], segments, 0.0, 0.3).float().cpu()
     start = 0
     for at, length in enumerate(LENGTHS):
-        own = [one[:, :, start : start + length] for one in (query, key, value)]
+        own = [one[:, :, start : start + length].float() for one in (query, key, value)]
         alone = scaled_dot_product_attention(*own, is_causal=True, scale=0.3, enable_gqa=True).transpose(1, 2)
-        assert largest_difference(found[:, start : start + length], alone) < 1e-6
-        assert largest_difference(last[:, at], alone[:, -1]) < 1e-6
+        assert largest_difference(found[:, start : start + length], alone) < tolerance
+        assert largest_difference(last[:, at], alone[:, -1]) < tolerance
         start += length
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize(("device", "dtype", "tolerance"), BACK_ENDS)
+def test_packed_texts_get_the_same_logits_on_each_device(
+    bases: dict[str, Path], kind: str, device: str, dtype: torch.dtype, tolerance: float
+) -> None:
+    model = load(bases[kind]).model
+    expected = answers(model, **padded(ROWS, 0))
+    there = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in packed().items()}
+    with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+        found = answers(model.to(device), **there).float().cpu()
+    assert largest_difference(found, expected) < 10 * tolerance * max(1.0, expected.abs().max().item())
 
 
 @pytest.mark.parametrize("kind", DECODERS)

@@ -223,6 +223,7 @@ def test_where_all_diverge_it_says_so(deep_bases: dict[str, Path], data: Path, t
     [
         ({"arms": ("full",)}, "--method: one of lora, .* is expected, got 'full'"),
         ({"arms": ("pissa",)}, "--method: one of lora, .* is expected, got 'pissa'"),
+        ({"arms": ("lora", "dora")}, "--arms dora: arms that are not trained are expected"),
         ({"seeds": 2}, "one test split, one seed and no curve are expected"),
         ({"training": TrainingConfig(top_blocks=9)}, "--top-blocks 9: the model has 4 blocks"),
     ],

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightune.arms.base import ArmContext
-from lightune.compute import BFLOAT16, CachedTrunk, Filled, StateCache, text_hash
+from lightune.compute import BFLOAT16, CachedTrunk, Filled, StateCache, text_hash, tokenizer_state
 from lightune.config import NONE
 from lightune.models import Classifier, Trunk, find_blocks, first_adapted, is_quantised, weights_digest
 from lightune.progress import counting
@@ -116,11 +116,12 @@ def _trains_below(base: Classifier, top_blocks: int) -> bool:
 
 def _key(base: Classifier, cut: tuple[int, str], split: int, converted: bool) -> str:
     """All that the states depend on beside a text's ids, and the cut that made these."""
-    source, tokenizer = base.source, base.tokenizer
+    source = base.source
     told: list[Any] = [
         source.location,
         weights_digest(source) or getattr(source.config, "_commit_hash", None),
-        hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
+        source.config.to_json_string(),
+        tokenizer_state(base.tokenizer),
         cut,
         split,
         pick_device().precision,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -34,6 +34,7 @@ FLOAT32, BFLOAT16 = "float32", "bfloat16"
 SHARD_BYTES = 256 * 2**20
 PREFIX = "trunk-"
 INDEX, STATES, PARTIAL = ".index", ".states", ".partial"
+LOCK = ".lock"
 
 Ids = NDArray[np.int32]
 # Indices of texts of like length -> their states, float32 [tokens, width] each.
@@ -73,7 +74,8 @@ class StateCache:
 
     folder: that of all caches that share the bound. key: all that the states depend on beside the text's ids. width: of
     the states. dtype: what they are kept as; bfloat16 rounds them to 8 bits of precision and is not exact. limit: bytes
-    that all caches in `folder` may take together; they never take more than half of what is free on the disk.
+    that all caches in `folder` may take together; they never take more than half of what is free on the disk. Where
+    that is not enough, caches of other keys that nobody is filling go, the oldest first.
     """
 
     def __init__(self, folder: Path, key: str, width: int, dtype: str, limit: int) -> None:
@@ -94,12 +96,13 @@ class StateCache:
         each batch's texts when computed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / ".lock"):
+        with FileLock(self.folder / LOCK):
             self._open()
             first = {text_hash(ids): at for at, ids in reversed(list(enumerate(texts)))}
             missing = sorted(at for found, at in first.items() if not self._is_sound(found))
             lengths = np.asarray([len(texts[at]) for at in missing], dtype=np.int64)
             batches = [[missing[at] for at in batch] for batch in length_batches(lengths)]
+            self._make_room(int(lengths.sum()) * self._token_bytes)
             done, fault = 0, ""
             try:
                 for shard in self._shards(batches, texts):
@@ -146,6 +149,16 @@ class StateCache:
     @property
     def _token_bytes(self) -> int:
         return self.width * self.stored.itemsize
+
+    def _make_room(self, size: int) -> None:
+        """Remove caches of other keys, the oldest first, until `size` bytes more are within the bound."""
+        others = [path for path in self.all.glob(f"{PREFIX}*") if path != self.folder]
+        for other in sorted(others, key=lambda path: path.stat().st_mtime_ns):
+            if self._room() >= size:
+                return
+            # What a process has mapped of it stays there for that process.
+            with contextlib.suppress(Timeout), FileLock(other / LOCK, timeout=0):
+                shutil.rmtree(other, ignore_errors=True)
 
     def _room(self) -> int:
         used = sum(path.stat().st_size for path in self.all.glob(f"{PREFIX}*/*") if path.is_file())

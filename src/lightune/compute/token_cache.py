@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from lightune.compute.token_file import Hashes, Ids, TokenFile, file_bytes, read_tokens, write_tokens
-from lightune.compute.tokenising import backend_of
+from lightune.compute.tokenising import tokenizer_state
 
 # All files of a folder together: 250 million tokens, about 18 times the reviews of IMDb.
 LIMIT_BYTES = 2**30
@@ -126,15 +126,14 @@ class TokenCache:
 def cache_for(folder: Path, tokenizer: Any) -> TokenCache | None:
     """The cache in `folder` for the tokenizer as it is now; None for one whose state cannot be told, or that draws.
 
-    The key holds all of its state: vocabulary, merges, normaliser, added tokens, and how special tokens are read; and
-    the version of the library that acts on it.
+    The key holds all of its state, and the version of the library that acts on it.
     """
-    backend = backend_of(tokenizer)
-    if backend is None or getattr(backend.model, "dropout", None):
+    state = tokenizer_state(tokenizer)
+    if state is None:
         return None
     import tokenizers
 
-    told = [tokenizers.__version__, bool(backend.encode_special_tokens), backend.to_str()]
+    told = [tokenizers.__version__, state]
     return TokenCache(folder, hashlib.sha256(json.dumps(told).encode()).hexdigest())
 
 

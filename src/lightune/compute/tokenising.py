@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,6 +45,18 @@ def tokenise(tokenizer: Any, texts: Sequence[str]) -> Iterator[Ids]:
 def characters(text: str) -> str:
     """Half a surrogate pair is no character: the tokenizer refuses it, and sees U+FFFD in its place."""
     return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
+
+
+def tokenizer_state(tokenizer: Any) -> str | None:
+    """All that the ids of a text depend on, as JSON: vocabulary, merges, normaliser, added tokens, and how special
+    tokens are read. None where that cannot be told: a tokenizer that draws, or has a part written in Python."""
+    backend = backend_of(tokenizer)
+    if backend is None or getattr(backend.model, "dropout", None):
+        return None
+    try:
+        return json.dumps([bool(backend.encode_special_tokens), backend.to_str()])
+    except Exception:  # the library raises no class of its own
+        return None
 
 
 def backend_of(tokenizer: Any) -> Any:

@@ -30,7 +30,10 @@ SETTINGS = (
     "class_weights",
     "frozen_dropout",
     "top_blocks",
+    "head_rate",
 )
+# What a record means that does not name a setting.
+UNSAID = {"top_blocks": "all", "head_rate": 1.0}
 
 
 def method_terms(result: StudyResult) -> tuple[Terms, ...]:
@@ -58,7 +61,7 @@ def unequal_terms(result: StudyResult) -> tuple[UnequalTerm, ...]:
         _unequal("seeds", {each.arm: each.seeds for each in terms}),
     ]
     for name in SETTINGS:
-        values = {each.arm: facts[each.arm].get(name) for each in terms}
+        values = {each.arm: facts[each.arm].get(name, UNSAID.get(name)) for each in terms}
         if None not in values.values():
             found.append(_unequal(name.replace("_", " "), values))
     return tuple(each for each in found if each is not None)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Plan:
-    """What was picked for a training. None of it changes what is learned by more than float32's rounding.
+    """What was picked for a training. None of it changes what is learned by more than the rounding of the
+    type that is computed in.
 
     threads: of torch. packed: texts stand end to end without padding, and the last block is computed for the pooled
     token alone. onednn: linear layers multiply by oneDNN, not MKL. micro_tokens: of a micro-batch at most.
