@@ -52,7 +52,7 @@ def test_a_plan_as_json(command: Callable, asked: list[str], tmp_path: Path) -> 
     assert line["event"] == "plan"
     (arm,) = line["plan"]["arms"]
     assert arm["plan"]["micro_tokens"] > 0
-    assert set(arm["plan"]["reasons"]) == {"threads", "packed", "onednn", "micro_tokens", "checkpointing"}
+    assert set(arm["plan"]["reasons"]) == {"threads", "packed", "onednn", "laid_out", "micro_tokens", "checkpointing"}
 
 
 def test_a_study_that_trains_nothing_has_nothing_to_plan(command: Callable, asked: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
-from lightune.models import fuse_mlp, onednn, use_onednn
+from lightune.models import fuse_mlp, laid_out, laid_out_bytes, laid_out_weight, onednn, use_onednn
 from lightune.models.onednn import LinearByOneDnn, fits_onednn, product
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
 from tests.fixtures.models import KINDS
@@ -41,6 +42,44 @@ def test_a_layer_and_all_its_gradients_are_torchs(layer: nn.Module, shape: tuple
         assert largest_difference(one, other) < 1e-5
 
 
+@pytest.mark.parametrize("layer", [nn.Linear(24, 40), nn.Linear(24, 40, bias=False), Conv1D(40, 24)], ids=str)
+def test_a_weight_laid_out_beforehand_gives_the_same(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    layer.requires_grad_(False)
+    use_onednn(layer)
+    states = torch.randn(5, 24, requires_grad=True)
+    size = laid_out_bytes(layer, training=True)
+    assert (size, laid_out_bytes(layer, training=False)) == (24 * 40 * 4 * 2, 24 * 40 * 4)
+    found = []
+    for inside in (nullcontext(), laid_out(layer, training=True), laid_out(layer, training=False)):
+        states.grad = None
+        with inside:
+            answer = layer(states)
+            answer.backward(torch.ones_like(answer))
+        assert states.grad is not None
+        found.append((answer.detach(), states.grad))
+    for answer, grad in found[1:]:
+        assert largest_difference(answer, found[0][0]) < 1e-5
+        assert largest_difference(grad, found[0][1]) < 1e-5
+    del layer.forward
+    layer.requires_grad_(True)
+
+
+def test_what_learns_or_is_stock_is_not_laid_out(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    model = load(bases["gpt2"]).model
+    assert laid_out_bytes(model, training=False) == 0
+    use_onednn(model)
+    assert laid_out_bytes(model, training=True) == 0  # all of it would learn
+    before = answers(model, **BATCH)
+    with laid_out(model, training=False):
+        assert laid_out_bytes(model, training=False) == 0  # done already
+        assert laid_out_weight(model.transformer.h[0].attn.c_attn) is not None
+        assert largest_difference(answers(model, **BATCH), before) < 1e-5
+        assert set(model.state_dict()) == set(load(bases["gpt2"]).model.state_dict())
+    assert laid_out_weight(model.transformer.h[0].attn.c_attn) is None
+
+
 def test_gradients_agree_with_finite_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     def in_double(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         return nn.functional.linear(states, weight, bias)
@@ -48,7 +87,7 @@ def test_gradients_agree_with_finite_differences(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(onednn, "product", in_double)
     torch.manual_seed(0)
     inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((6, 4), (5, 4), (5,))]
-    assert torch.autograd.gradcheck(LinearByOneDnn.apply, inputs)
+    assert torch.autograd.gradcheck(LinearByOneDnn.apply, (*inputs, None))
 
 
 @pytest.mark.parametrize("kind", few(KINDS))

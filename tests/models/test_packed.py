@@ -14,6 +14,7 @@ from lightune.catalogue import METHODS, PROMPT
 from lightune.errors import LightuneError
 from lightune.methods import attach
 from lightune.models import SEGMENTS, Segments, can_pack
+from lightune.models.causal import CausalInBlocks, can_attend_in_blocks
 from lightune.models.segments import causal_in_segments, last_in_segments
 from lightune.training.planning import compute_again
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
@@ -66,6 +67,41 @@ def test_attention_in_segments_is_attention_of_each_text(
         assert largest_difference(found[:, start : start + length], alone) < tolerance
         assert largest_difference(last[:, at], alone[:, -1]) < tolerance
         start += length
+
+
+@pytest.mark.parametrize("lengths", [(5, 20, 1), (64, 65), (200, 130, 1)], ids=str)
+@pytest.mark.parametrize("scale", [None, 0.3])
+def test_attention_in_blocks_and_its_gradients_are_the_whole_ones(
+    lengths: tuple[int, ...], scale: float | None
+) -> None:
+    torch.manual_seed(0)
+    states = torch.randn(1, sum(lengths), 3 * 24, requires_grad=True)
+    grad = torch.randn(1, sum(lengths), 3, 8)
+    found = []
+    for attend in (
+        lambda *qkv: CausalInBlocks.apply(*qkv, lengths, scale),
+        lambda *qkv: torch.cat(
+            [
+                scaled_dot_product_attention(*own, is_causal=True, scale=scale).transpose(1, 2)
+                for own in zip(*(one.split(lengths, dim=2) for one in qkv), strict=True)
+            ],
+            dim=1,
+        ),
+    ):
+        states.grad = None
+        answer = attend(*(one.unflatten(-1, (3, 8)).transpose(1, 2) for one in states.split(24, dim=2)))
+        answer.backward(grad)
+        assert states.grad is not None
+        found.append((answer.detach(), states.grad.clone()))
+    for one, other in zip(*found, strict=True):
+        assert largest_difference(one, other) < 1e-5
+
+
+def test_attention_in_blocks_is_for_float32_on_a_cpu_without_dropout() -> None:
+    query = torch.randn(1, 2, 3, 8)
+    assert can_attend_in_blocks(query, 0.0)
+    assert not can_attend_in_blocks(query, 0.1)
+    assert not can_attend_in_blocks(query.double(), 0.0)
 
 
 @pytest.mark.parametrize("kind", DECODERS)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from lightune.compute import kept_bytes
+from lightune.compute import kept_bytes, quicken
+from lightune.methods import fused_lora
 from lightune.records import Plan
 from lightune.training import planning
 from lightune.training.planning import carry_out, fit_memory, keep_plan, kept_plan, plan_training
+from tests.fixtures.bases import largest_difference
 from tests.training.tiny import Training
 
 
@@ -64,6 +66,37 @@ def test_little_memory_makes_small_micro_batches_and_computes_activations_again(
     assert plan.checkpointing
     carry_out(plan, training.model)
     assert any(getattr(module, "gradient_checkpointing", False) for module in training.model.modules())
+
+
+def test_weights_are_laid_out_where_there_is_room(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    monkeypatch.setattr(planning, "onednn_pays", lambda: True)
+    training = Training(bases["gpt2"])
+    size = planning.laid_out_bytes(quicken(training.model, onednn=True), training=True)
+    for free, picked in ((5 * size, True), (5 * size - 5, False)):
+        monkeypatch.setattr("lightune.compute.laying_out.available_memory_bytes", lambda free=free: free)
+        plan = plan_training(training.model, training.train, training.recipe(), training.pad_id)
+        assert plan.laid_out is picked
+        assert f"{size / 1e9:.2f} GB" in plan.reasons["laid_out"]
+
+
+def test_a_training_on_laid_out_weights_learns_the_same(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    seen: list[bool] = []
+    real = fused_lora.product_back
+    monkeypatch.setattr(fused_lora, "product_back", lambda *args: seen.append(args[2] is not None) or real(*args))
+    found = []
+    for laid_out in (False, True):
+        training = Training(bases["gpt2"])
+        plan = Plan(torch.get_num_threads(), True, True, 256, checkpointing=False, laid_out=laid_out)
+        training.fit(training.recipe(), tmp_path / str(laid_out), plan=plan)
+        assert any(seen) is laid_out
+        assert planning.laid_out_bytes(training.model, training=True) > 0  # nothing is laid out any more
+        found.append({name: one.detach() for name, one in training.model.named_parameters() if one.requires_grad})
+    for name, one in found[0].items():
+        assert largest_difference(one, found[1][name]) < 1e-4
 
 
 def test_a_training_that_goes_on_keeps_its_plan(bases: dict[str, Path], tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def choices(plan: Plan) -> list[tuple[str, str, str]]:
         ("threads", "threads", str(plan.threads)),
         ("packed", "texts in a batch", "packed end to end" if plan.packed else "padded, by length"),
         ("onednn", "matrix products", "oneDNN" if plan.onednn else "torch's own"),
+        ("laid_out", "frozen weights", "laid out once" if plan.laid_out else "as they are"),
         ("micro_tokens", "micro-batch", f"{plan.micro_tokens:,} tokens at most"),
         ("checkpointing", "activations", "computed again" if plan.checkpointing else "kept"),
     ]

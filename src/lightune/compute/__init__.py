@@ -16,6 +16,7 @@ from lightune.compute.cached_trunk import CachedTrunk
 from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
+from lightune.compute.laying_out import has_room
 from lightune.compute.linear import Constant, Linear
 from lightune.compute.memory import kept_bytes
 from lightune.compute.onnx_graph import INSTALL, OnnxScorer, open_session, run_session
@@ -54,6 +55,7 @@ __all__ = [
     "ZeroShotScorer",
     "collate",
     "even_batches",
+    "has_room",
     "kept_bytes",
     "layout_for",
     "length_batches",

@@ -11,6 +11,7 @@ from torch import nn
 
 from lightune.compute.batching import layout_for, on_device
 from lightune.compute.encoding import Encoded
+from lightune.compute.laying_out import laid_out_for
 
 
 def logits_of(
@@ -25,7 +26,8 @@ def logits_of(
     layout = layout_for(model)
     model.eval()
     found: NDArray[np.float64] | None = None
-    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+    laid_out = laid_out_for(model, int(encoded.lengths.sum()))
+    with laid_out, torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         for batch in layout.batches(encoded.lengths):
             inputs = layout.inputs([encoded.ids[row] for row in batch], pad_id)
             logits = model(**on_device(inputs, device)).logits

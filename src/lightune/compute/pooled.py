@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from lightune.compute.batching import Layout, layout_for, on_device
 from lightune.compute.encoding import Encoded
+from lightune.compute.laying_out import laid_out_for
 from lightune.models import SEGMENTS, hidden_states, packed_states
 
 
@@ -39,7 +40,8 @@ def pooled_features(
     layout = layout_for(model) if pooling == "last" else Layout(packed=False)
     model.eval()
     features: NDArray[np.float32] | None = None
-    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+    laid_out = laid_out_for(model, int(encoded.lengths.sum()))
+    with laid_out, torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         for batch in layout.batches(encoded.lengths):
             inputs = on_device(layout.inputs([encoded.ids[row] for row in batch], pad_id), device)
             with around(**inputs) if around is not None else nullcontext():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from transformers.pytorch_utils import Conv1D
 
-from lightune.models import fits_onednn, product
+from lightune.models import LaidOut, fits_onednn, laid_out_weight, product, product_back
 
 
 def fuse_lora(model: nn.Module) -> int:
@@ -46,13 +46,21 @@ class LoraByOneDnn(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, first: Tensor, second: Tensor, scaling: float
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        first: Tensor,
+        second: Tensor,
+        scaling: float,
+        laid_out: LaidOut | None,
     ) -> Tensor:
         """states [rows, inputs], weight [outputs, inputs], first (A) [rank, inputs], second (B) [outputs, rank]."""
         inner = product(states, first, None)
         ctx.save_for_backward(states, inner, weight, first, second)
-        ctx.scaling = scaling
-        return product(states, weight, bias).add_(product(inner, second * scaling, None))
+        ctx.scaling, ctx.laid_out = scaling, laid_out
+        found = product(states, laid_out.forward if laid_out is not None else weight, bias)
+        return found.add_(product(inner, second * scaling, None))
 
     @staticmethod
     @once_differentiable
@@ -63,10 +71,10 @@ class LoraByOneDnn(torch.autograd.Function):
         of_inner = product(grad, second.t() * ctx.scaling, None)
         of_states = None
         if ctx.needs_input_grad[0]:
-            of_states = product(grad, weight.t(), None).add_(product(of_inner, first.t(), None))
+            of_states = product_back(grad, weight, ctx.laid_out).add_(product(of_inner, first.t(), None))
         of_first = product(of_inner.t(), states.t(), None)
         of_second = product(inner.t(), grad.t(), None).t() * ctx.scaling
-        return of_states, None, None, of_first, of_second, None
+        return of_states, None, None, of_first, of_second, None, None
 
 
 def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -77,7 +85,7 @@ def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     weight = base.weight.t() if type(base) is Conv1D else base.weight
     first, second = self.lora_A[active].weight, self.lora_B[active].weight
     states = x.reshape(-1, x.shape[-1])
-    rows = LoraByOneDnn.apply(states, weight, base.bias, first, second, self.scaling[active])
+    rows = LoraByOneDnn.apply(states, weight, base.bias, first, second, self.scaling[active], laid_out_weight(base))
     return cast(Tensor, rows.view(*x.shape[:-1], -1))
 
 

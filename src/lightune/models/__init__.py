@@ -6,9 +6,10 @@ from lightune.models.dropout import use_bulk_dropout
 from lightune.models.fused_mlp import fuse_mlp
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
+from lightune.models.layouts import LaidOut, laid_out, laid_out_bytes, laid_out_weight
 from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
-from lightune.models.onednn import fits_onednn, product, use_onednn
+from lightune.models.onednn import fits_onednn, product, product_back, use_onednn
 from lightune.models.onednn import speed as onednn_speed
 from lightune.models.packed import can_pack, packed_states
 from lightune.models.pooling import hidden_states, pool_by_mask, pools_first_token
@@ -31,6 +32,7 @@ __all__ = [
     "Blocks",
     "Classifier",
     "Head",
+    "LaidOut",
     "LanguageModel",
     "ModelSource",
     "Segments",
@@ -51,6 +53,9 @@ __all__ = [
     "head_modules",
     "hidden_states",
     "is_quantised",
+    "laid_out",
+    "laid_out_bytes",
+    "laid_out_weight",
     "load_classifier",
     "load_language_model",
     "load_tokenizer",
@@ -60,6 +65,7 @@ __all__ = [
     "pool_by_mask",
     "pools_first_token",
     "product",
+    "product_back",
     "put_back",
     "quantise",
     "quiet_transformers",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
+from lightune.models.layouts import laid_out_weight
 from lightune.models.onednn import fits_onednn
 
 
@@ -31,7 +32,9 @@ def _forward(self: Any, hidden_states: Tensor) -> Tensor:
     wanted = torch.is_grad_enabled() and (hidden_states.requires_grad or _learns(self.c_fc))
     if layer is None or wanted or self.training or not fits_onednn(hidden_states, layer.weight):
         return GPT2MLP.forward(self, hidden_states)  # type: ignore[arg-type]
+    laid_out = laid_out_weight(layer)
     weight = layer.weight.t() if type(layer) is Conv1D else layer.weight
+    weight = laid_out.forward if laid_out is not None else weight
     inner = torch.ops.mkldnn._linear_pointwise(hidden_states, weight, layer.bias, "gelu", [], "tanh")
     return self.dropout(self.c_proj(inner))  # type: ignore[no-any-return]
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from transformers.pytorch_utils import Conv1D
 
+from lightune.models.layouts import LaidOut, laid_out_weight
+
 # Sizes of one product that tells the two apart: tokens, inputs, outputs.
 TRIAL = (512, 768, 768)
 ROUNDS = 7
@@ -50,29 +52,39 @@ class LinearByOneDnn(torch.autograd.Function):
     """torch's linear and its gradients, each product by oneDNN."""
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, laid_out: LaidOut | None = None
+    ) -> Tensor:
         """states [rows, inputs], weight [outputs, inputs], bias [outputs] to [rows, outputs]."""
         learns = weight.requires_grad
         ctx.save_for_backward(weight, states if learns else None)
-        return product(states, weight, bias)
+        ctx.laid_out = laid_out
+        return product(states, laid_out.forward if laid_out is not None else weight, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of what wants one."""
         weight, states = ctx.saved_tensors
         grad = grad.contiguous()
-        of_states = product(grad, weight.t(), None) if ctx.needs_input_grad[0] else None
+        of_states = product_back(grad, weight, ctx.laid_out) if ctx.needs_input_grad[0] else None
         of_weight = None
         if ctx.needs_input_grad[1]:
             of_weight = product(grad.t(), states.t(), None)
         of_bias = grad.sum(dim=0) if ctx.needs_input_grad[2] else None
-        return of_states, of_weight, of_bias
+        return of_states, of_weight, of_bias, None
 
 
-def linear_by_onednn(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def product_back(grad: Tensor, weight: Tensor, laid_out: LaidOut | None) -> Tensor:
+    """The gradient [rows, inputs] of what a layer was given, from that of its answer [rows, outputs]."""
+    if laid_out is None or laid_out.backward is None:
+        return product(grad, weight.t(), None)
+    return product(grad, laid_out.backward, None)
+
+
+def linear_by_onednn(states: Tensor, weight: Tensor, bias: Tensor | None, laid_out: LaidOut | None = None) -> Tensor:
     """torch's linear with gradients: states [..., inputs] to [..., outputs]."""
-    rows = LinearByOneDnn.apply(states.reshape(-1, states.shape[-1]), weight, bias)
+    rows = LinearByOneDnn.apply(states.reshape(-1, states.shape[-1]), weight, bias, laid_out)
     return rows.view(*states.shape[:-1], -1)  # type: ignore[no-any-return]
 
 
@@ -105,13 +117,13 @@ def use_onednn(model: nn.Module) -> int:
 def _linear(self: nn.Linear, input: Tensor) -> Tensor:
     if not fits_onednn(input, self.weight):
         return nn.Linear.forward(self, input)
-    return linear_by_onednn(input, self.weight, self.bias)
+    return linear_by_onednn(input, self.weight, self.bias, laid_out_weight(self))
 
 
 def _conv1d(self: Any, x: Tensor) -> Tensor:
     if not fits_onednn(x, self.weight):
         return Conv1D.forward(self, x)  # type: ignore[no-any-return]
-    return linear_by_onednn(x, self.weight.t(), self.bias)
+    return linear_by_onednn(x, self.weight.t(), self.bias, laid_out_weight(self))
 
 
 def _seconds(multiply: Callable[[Tensor, Tensor, Tensor], Tensor], *inputs: Tensor) -> float:

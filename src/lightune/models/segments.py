@@ -14,6 +14,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from lightune.models.causal import CausalInBlocks, can_attend_in_blocks
 from lightune.models.dropout import bulk_dropout
 
 # The name under which transformers' models find the attention below.
@@ -93,6 +94,8 @@ def causal_in_segments(
     if _has_varlen(query, dropout):
         return _varlen(query, key, value, segments.parts, segments.parts, (-1, 0), scaling)
     key, value = _for_each_head(query, key, value)
+    if can_attend_in_blocks(query, dropout):
+        return CausalInBlocks.apply(query, key, value, segments.parts, scaling)  # type: ignore[no-any-return]
     parts = (tensor.split(segments.parts, dim=2) for tensor in (query, key, value))
     if dropout > 0.0:
         answers = [_causal_with_dropout(q, k, v, dropout, scaling) for q, k, v in zip(*parts, strict=True)]

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Plan:
-    """What was picked for a training. None of it changes what is learned by more than the rounding of the
-    type that is computed in.
+    """What was picked for a training. None of it changes what is learned by more than the rounding of the type that is
+    computed in.
 
     threads: of torch. packed: texts stand end to end without padding, and the last block is computed for the pooled
-    token alone. onednn: linear layers multiply by oneDNN, not MKL. micro_tokens: of a micro-batch at most.
-    checkpointing: activations are computed again in the backward pass. reasons: why, by the names above.
+    token alone. onednn: linear layers multiply by oneDNN, not MKL. laid_out: those that are frozen by weights laid out
+    for it once, for as long as the training goes. micro_tokens: of a micro-batch at most. checkpointing: activations
+    are computed again in the backward pass. reasons: why, by the names above.
     """
 
     threads: int
@@ -21,6 +22,7 @@ class Plan:
     onednn: bool
     micro_tokens: int
     checkpointing: bool
+    laid_out: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalPrediction
 
 from lightune.compute import Layout, layout_for, quicken
+from lightune.models import laid_out
 from lightune.progress import Progress, silent
 from lightune.records import Plan, TrainingFacts, TrainingPoint
 from lightune.runtime import pick_device
@@ -101,7 +103,8 @@ def fit(
     if end.exists():
         trainer.load_end(end)
     else:
-        trainer.train(resume_from_checkpoint=whole)
+        with laid_out(model, training=True) if plan.laid_out else nullcontext():
+            trainer.train(resume_from_checkpoint=whole)
         trainer.save_end(end)
     work = trainer.work
     return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lightune.compute import even_batches, kept_bytes, length_batches, on_device, onednn_pays, quicken
-from lightune.models import can_pack, onednn_speed
+from lightune.compute import even_batches, has_room, kept_bytes, length_batches, on_device, onednn_pays, quicken
+from lightune.models import can_pack, laid_out_bytes, onednn_speed
 from lightune.records import Plan, from_json, to_json
 from lightune.runtime import available_memory_bytes, pick_device
 from lightune.training.batches import RowCollator, TokenRows
@@ -34,22 +34,25 @@ def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int
     matrix products. Leaves the model as it was, but for the speed-ups of `quicken`."""
     packed, onednn = can_pack(model), onednn_pays()
     quicken(model, onednn)
+    layouts = laid_out_bytes(model, training=True)
+    laid_out = onednn and has_room(layouts)
     longest = int(rows.encoded.lengths.max())
     step = _step_tokens(rows, recipe)
     default = GPU_TOKENS if pick_device().name == "cuda" else CPU_TOKENS
     each = bytes_per_token(model, rows, pad_id, packed)
-    free = available_memory_bytes()
+    free = available_memory_bytes() - (layouts if laid_out else 0)
     tokens, checkpointing = fit_memory(default, longest, each, free, can_checkpoint(model))
     layers = "the model's layers are of a family that is known to give the same answers packed"
     reasons = {
         "threads": f"torch's own choice, {torch.get_num_threads()}",
         "packed": layers if packed else "the model or its method does not allow it: texts are padded, by length",
         "onednn": _why_onednn(),
+        "laid_out": _why_laid_out(layouts, laid_out),
         "micro_tokens": f"{each * tokens / 1e9:.2f} GB kept for the backward pass, of {free / 1e9:.1f} GB free; a step "
         f"has about {step:,} tokens",
         "checkpointing": _why_checkpointing(checkpointing, each * longest, free),
     }
-    return Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing, reasons)
+    return Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing, laid_out, reasons)
 
 
 def fit_memory(default: int, longest: int, each: float, free: int, can: bool) -> tuple[int, bool]:
@@ -149,6 +152,13 @@ def _why_onednn() -> str:
     if onednn_speed() == 0.0:
         return "this build of torch has no oneDNN"
     return f"one product of matrices takes oneDNN {1 / onednn_speed():.2f} times as long as MKL here"
+
+
+def _why_laid_out(size: int, picked: bool) -> str:
+    if size == 0:
+        return "there is no frozen weight that a product would gain by"
+    needs = f"frozen weights in the order that products read them in take {size / 1e9:.2f} GB"
+    return needs if picked else f"{needs}, more than there is room for"
 
 
 def _why_checkpointing(checkpointing: bool, longest: float, free: int) -> str:
