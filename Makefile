@@ -25,7 +25,7 @@ demo: install  ## the main job on the embedded model and reviews; its report is 
 test: install lint  ## everything
 	$(PYTEST)
 
-check: install lint unit  ## what should pass before each commit; a minute and a half
+check: install lint unit  ## what should pass before each commit; less than a minute
 
 lint: install
 	$(BIN)/ruff check .

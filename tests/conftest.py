@@ -38,6 +38,14 @@ def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_language_model(tmp_path_factory.mktemp("models") / "tiny-gpt2")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort tests into fast and full ones before `-m` chooses."""
+    from tests.fixtures.tiers import marked
+
+    marked(items)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
     """With LIGHTUNE_NO_SKIPS set, as in CI, a skipped test is a failure: say so."""
     if os.environ.get("LIGHTUNE_NO_SKIPS") and terminalreporter.stats.get("skipped"):

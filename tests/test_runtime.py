@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from lightune.runtime import PACKAGES, environment, pick_device, seed_everything
@@ -24,6 +25,7 @@ print([before, held, peak_memory_bytes(), child])
 """
 
 
+@pytest.mark.full
 def test_peak_memory_is_the_most_that_this_process_and_no_other_ever_held():
     said = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True).stdout
     before, held, afterwards, child = json.loads(said)

@@ -92,6 +92,7 @@ def test_tokens_are_not_kept_where_no_text_may_stay(bases, tmp_path, keep):
 
 
 @pytest.mark.parametrize("arm", ["probe", "lora"])
+@pytest.mark.full
 def test_seconds_that_the_cache_spares_are_counted(bases, tmp_path, monkeypatch, arm):
     told = context(arm, bases["gpt2"], tmp_path)
     make_arm(told).fit(TRAIN, HELD_OUT)
@@ -165,6 +166,7 @@ def test_lora_reports_what_it_took(bases, tmp_path):
     assert facts.training.steps == 2
 
 
+@pytest.mark.full
 def test_answers_come_with_what_they_took(bases, tmp_path):
     model = fitted("lora", bases["gpt2"], tmp_path)
     long = " ".join(["a very long review"] * 60)
@@ -176,6 +178,7 @@ def test_answers_come_with_what_they_took(bases, tmp_path):
     assert answers.seconds > 0
 
 
+@pytest.mark.full
 def test_dropout_of_the_frozen_base_is_off_unless_asked_for(bases, tmp_path):
     def drops(model: Any) -> set[float]:
         return {module.p for module in model.base.model.modules() if isinstance(module, nn.Dropout)}
@@ -184,6 +187,7 @@ def test_dropout_of_the_frozen_base_is_off_unless_asked_for(bases, tmp_path):
     assert drops(fitted("lora", bases["gpt2"], tmp_path / "b", frozen_dropout=True)) == {0.1}
 
 
+@pytest.mark.full
 def test_stock_routes_are_told(bases, tmp_path):
     assert fitted("lora", bases["gpt2"], tmp_path / "a").save(tmp_path / "lora", None) == "adapter"
     assert fitted("full", bases["gpt2"], tmp_path / "c").save(tmp_path / "full", None) == "merged"
@@ -191,6 +195,7 @@ def test_stock_routes_are_told(bases, tmp_path):
     assert route.startswith("none: ")
 
 
+@pytest.mark.full
 def test_stock_transformers_loads_a_full_fine_tune_as_it_was_measured(bases, tmp_path):
     model = fitted("full", bases["gpt2"], tmp_path / "scratch")
     model.save(tmp_path / "saved", None)
@@ -202,6 +207,7 @@ def test_stock_transformers_loads_a_full_fine_tune_as_it_was_measured(bases, tmp
             assert np.abs(said - expected).max() < 1e-5
 
 
+@pytest.mark.full
 def test_a_full_fine_tune_changes_every_weight_it_has(bases, tmp_path):
     facts = fitted("full", bases["gpt2"], tmp_path).facts
     assert facts.trainable_parameters == facts.total_parameters > 0

@@ -63,7 +63,7 @@ def assert_alike(one: FittedModel, other: FittedModel) -> None:
     assert max(largest_difference(mine[name], theirs[name]) for name in mine) < 1e-5
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "bert", *(pytest.param(kind, marks=pytest.mark.full) for kind in OTHERS)])
+@pytest.mark.parametrize("kind", ["gpt2", *(pytest.param(kind, marks=pytest.mark.full) for kind in ("bert", *OTHERS))])
 def test_a_training_is_the_same_with_and_without_the_cache(
     deep_bases: dict[str, Path], tmp_path: Path, kind: str
 ) -> None:
@@ -85,6 +85,7 @@ def test_other_methods_are_too(deep_bases: dict[str, Path], tmp_path: Path, arm:
     assert_alike(with_cache, without)
 
 
+@pytest.mark.full
 def test_biases_learn_the_same_but_for_the_keys(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     """Attention does not depend on the bias of its keys: what Adam makes of their gradient is the noise of rounding."""
     with_cache = fitted(deep_bases["gpt2"], tmp_path / "runs", "bitfit", learning_rate=1e-3)
@@ -111,6 +112,7 @@ def count_passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return passed
 
 
+@pytest.mark.full
 def test_each_text_goes_through_the_trunk_once(
     deep_bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +127,7 @@ def test_each_text_goes_through_the_trunk_once(
     assert "36 of them had their states from an earlier run: the time leaves those out." in again.facts.notes
 
 
+@pytest.mark.full
 def test_a_training_of_less_than_an_epoch_runs_what_it_sees(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     arm = fitted(deep_bases["gpt2"], tmp_path / "runs", max_steps=2, batch_size=4)
     assert f"{KEPT_ONCE}{2 * 4 + 12} texts." in arm.facts.notes
@@ -139,6 +142,7 @@ def test_what_finds_no_room_is_run_anew_and_told(deep_bases: dict[str, Path], tm
     assert sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*.states")) <= 32 * 4 * 300
 
 
+@pytest.mark.full
 def test_bfloat16_is_said_not_to_be_exact(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     rounded = fitted(deep_bases["gpt2"], tmp_path / "runs", trunk_cache="bfloat16")
     exact = fitted(deep_bases["gpt2"], tmp_path / "runs")
@@ -147,6 +151,7 @@ def test_bfloat16_is_said_not_to_be_exact(deep_bases: dict[str, Path], tmp_path:
     assert losses(rounded) != pytest.approx(losses(exact), abs=1e-6)
 
 
+@pytest.mark.full
 def test_with_the_trunks_own_dropout_nothing_is_kept(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     arm = fitted(deep_bases["gpt2"], tmp_path / "runs", frozen_dropout=True)
     assert (
@@ -167,12 +172,14 @@ def test_without_a_trunk_nothing_is_kept_or_said(
     assert ("top_blocks" in arm.facts.training.recipe) == (top_blocks is not None)
 
 
+@pytest.mark.full
 def test_changed_weights_have_states_of_their_own(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     fitted(deep_bases["gpt2"], tmp_path / "runs")
     fitted(deep_bases["llama"], tmp_path / "runs")
     assert len(list((tmp_path / "cache").glob("trunk-*"))) == 2
 
 
+@pytest.mark.full
 def test_after_the_training_the_model_answers_by_itself(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     arm = fitted(deep_bases["bert"], tmp_path / "runs")
     texts = ["an unseen text of its own", *TRAIN.texts[:3]]
@@ -184,6 +191,7 @@ def test_after_the_training_the_model_answers_by_itself(deep_bases: dict[str, Pa
     assert not any("forward" in vars(block) for block in blocks)
 
 
+@pytest.mark.full
 def test_the_probe_fills_it_for_the_adapters(
     deep_bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

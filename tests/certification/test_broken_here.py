@@ -196,6 +196,7 @@ def test_a_part_that_no_step_changes(
     assert "0 of " in line(certificate, "head and adapter trained").reason
 
 
+@pytest.mark.full
 def test_a_frozen_tensor_that_is_nudged_by_one_bit(
     tmp_path: Path, bases_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

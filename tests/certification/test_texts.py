@@ -13,6 +13,7 @@ from tests.fixtures.reviews import as_rows, make_reviews
 from tests.fixtures.tiers import few
 
 
+@pytest.mark.full
 def test_sixty_four_real_rows_the_longest_among_them_an_empty_and_a_cut_one(lora: Made) -> None:
     rows = as_rows([*make_reviews(200, seed=3), ("It " + "is dull, and " * 40 + "boring.", "bad"), ("A joy.", "good")])
     checked = choose_texts(rows, lora.fitted.encoder)
@@ -48,6 +49,7 @@ def test_rows_without_a_word_are_rows(lora: Made, texts: list[str]) -> None:
     assert choose_texts(rows, None).cut == 0
 
 
+@pytest.mark.full
 def test_the_certificate_says_how_many_rows_and_which(lora: Made) -> None:
     certificate = lora.certify()
     assert certificate.rows == len(lora.checked.texts) >= 65
@@ -58,6 +60,7 @@ def test_the_certificate_says_how_many_rows_and_which(lora: Made) -> None:
 
 
 @pytest.mark.parametrize("arm", few(["majority", "tfidf", "probe", "zero-shot"], "majority", "probe"))
+@pytest.mark.full
 def test_what_is_no_classifier_of_transformers_says_so(trained: Callable[[str], Made], arm: str) -> None:
     certificate = trained(arm).certify()
     measured = {check.name for check in certificate.checks if check.outcome == PASS}
@@ -69,6 +72,7 @@ def test_what_is_no_classifier_of_transformers_says_so(trained: Callable[[str], 
             assert (check.difference, check.tolerance) == (None, None)
 
 
+@pytest.mark.full
 def test_a_base_as_it_is_was_not_trained(trained: Callable[[str], Made]) -> None:
     certificate = trained("pretrained").certify()
     assert certificate.passed
@@ -76,6 +80,7 @@ def test_a_base_as_it_is_was_not_trained(trained: Callable[[str], Made]) -> None
         assert line(certificate, name).reason == "nothing was trained"
 
 
+@pytest.mark.full
 def test_of_a_model_trained_whole_no_base_is_left(trained: Callable[[str], Made]) -> None:
     certificate = trained("full").certify()
     assert certificate.passed

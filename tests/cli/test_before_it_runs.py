@@ -76,6 +76,7 @@ def test_an_estimate_is_a_table_with_its_sum(table: Callable) -> None:
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.full
 def test_an_estimate_as_json(command: Callable, asked: list[str]) -> None:
     said = command(*asked, "--estimate", "--json")
     line = json.loads(said.out)

@@ -39,6 +39,7 @@ def test_as_json_it_is_a_list_with_name_and_whether_it_works(command):
     assert {one["name"] for one in found if one["reason"]} == {"lily", "xlora", "cpt"}
 
 
+@pytest.mark.full
 def test_a_models_methods_are_tried(command, few, tiny_gpt2):
     found = json.loads(command(f"methods --model {tiny_gpt2} --json").out)
     assert [(one["name"], one["works"]) for one in found] == [
@@ -52,6 +53,7 @@ def test_a_models_methods_are_tried(command, few, tiny_gpt2):
     assert found[0]["reload_difference"] < 1e-5
 
 
+@pytest.mark.full
 def test_for_people_it_ends_with_the_count(command, few, tiny_gpt2):
     said = command(f"methods --model {tiny_gpt2}")
     assert said.code == 0

@@ -89,6 +89,7 @@ def called(tokenizer: Any, text: str) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert", "bert-uncased", "bart", "t5", "qwen2"])
+@pytest.mark.full
 def test_odd_texts_get_the_tokenizers_own_ids(bases: dict[str, Path], kind: str) -> None:
     tokenizer = load_tokenizer(find_model(str(bases[kind.partition("-")[0]])))
     if kind == "bert-uncased":

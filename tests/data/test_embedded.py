@@ -65,6 +65,7 @@ def skeleton(form: str) -> str:
 # --- the reviews -------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_the_splits_have_their_sizes_and_are_exactly_balanced(splits):
     assert {split: len(rows) for split, rows in splits.items()} == SIZES
     for split, rows in splits.items():
@@ -72,11 +73,13 @@ def test_the_splits_have_their_sizes_and_are_exactly_balanced(splits):
         assert Counter(label for _, label in rows) == {"negative": half, "positive": half}
 
 
+@pytest.mark.full
 def test_the_content_is_the_pinned_one(splits):
     content = json.dumps(splits, ensure_ascii=False, sort_keys=True).encode()
     assert hashlib.sha256(content).hexdigest() == SHA256
 
 
+@pytest.mark.full
 def test_the_global_random_state_neither_matters_nor_changes(splits):
     random.seed(1)
     state = random.getstate()
@@ -84,6 +87,7 @@ def test_the_global_random_state_neither_matters_nor_changes(splits):
     assert random.getstate() == state
 
 
+@pytest.mark.full
 def test_the_reviews_are_the_generated_splits(splits, reviews):
     assert splits == {split: [(review.text, review.label) for review in found] for split, found in reviews.items()}
 
@@ -273,6 +277,7 @@ def test_the_texts_of_one_split_hold_no_sentiment_word_of_the_other(splits, bank
         assert not foreign.intersection(tokens(text)), text
 
 
+@pytest.mark.full
 def test_no_adjective_of_the_test_bank_occurs_in_a_training_text(splits):
     adjectives = [word for polarity in POLARITIES for word in LEXICONS["test"].words(polarity).adjectives()]
     pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, adjectives))})\b", re.IGNORECASE)

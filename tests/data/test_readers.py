@@ -60,6 +60,7 @@ COLUMNS = st.integers(1, 4).flatmap(
 @example(rows=[["\r"], [""]], line_end="\n")
 @example(rows=[["", ""], ["\ufeff", '"']], line_end="\r\n")
 @settings(max_examples=150, deadline=None)
+@pytest.mark.full
 def test_any_delimited_table_comes_back(suffix, rows, line_end):
     out = io.StringIO(newline="")
     writer = csv.writer(

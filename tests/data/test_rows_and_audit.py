@@ -110,6 +110,7 @@ def imdb(shared: Path):
     return config, prepare(config)
 
 
+@pytest.mark.full
 def test_imdb(imdb):
     config, pool = imdb
     splits = split(pool, config)
@@ -128,6 +129,7 @@ def test_imdb(imdb):
     assert "Split unsupervised (50,000 rows) holds no labels and was left out." in facts.notes
 
 
+@pytest.mark.full
 def test_imdb_subsets(imdb):
     config, pool = imdb
     splits = split(pool, dataclasses.replace(config, train_size=2_000, test_size=1_000))

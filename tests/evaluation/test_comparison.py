@@ -105,6 +105,7 @@ def test_values_are_the_differences_of_the_points(k: int, positive: int | None) 
 
 
 @pytest.mark.parametrize(("k", "positive"), few([(2, 1), (6, None)], (2, 1)))
+@pytest.mark.full
 def test_intervals_are_those_of_rows_drawn_in_pairs_one_by_one(k: int, positive: int | None) -> None:
     a, b = pair(300, k)
     predicted_a, predicted_b = a.probabilities.argmax(axis=1), b.probabilities.argmax(axis=1)

@@ -18,6 +18,7 @@ def test_by_hand() -> None:
 
 
 @pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.full
 def test_as_statsmodels(tied: bool) -> None:
     p_values = np.random.default_rng(0).uniform(size=15) ** 3
     if tied:

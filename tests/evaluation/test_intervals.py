@@ -43,6 +43,7 @@ def test_wilson_covers_the_truth_95_times_of_100(accuracy: float) -> None:
 
 
 @pytest.mark.parametrize("n", [1000, 2000, 5000])
+@pytest.mark.full
 def test_wilson_covers_the_truth_95_times_of_100_to_the_last_row(n: int) -> None:
     intervals = [wilson(successes, n) for successes in range(n + 1)]
     low, high = (np.array([getattr(each, end) for each in intervals]) for end in ("low", "high"))

@@ -53,6 +53,7 @@ def test_confusion_is_true_by_predicted_of_the_first_seed() -> None:
 
 
 @pytest.mark.parametrize("name", few(METRICS, "accuracy", "f1", "auroc"))
+@pytest.mark.full
 def test_intervals_are_those_of_rows_drawn_one_by_one(name: str) -> None:
     """Against the plainest bootstrap there is: draw rows, call `point_metrics`, take percentiles."""
     labels, probabilities = random_rows(150, 2)
@@ -82,6 +83,7 @@ def test_several_seeds_give_the_mean_over_seeds() -> None:
         assert scores.metrics[name].value == pytest.approx(np.mean([values[name] for values in each]), abs=1e-12)
 
 
+@pytest.mark.full
 def test_seeds_that_differ_widen_every_interval() -> None:
     unequal = runs(4, rows=1000, spread=0.8)
     together = score(unequal, 1, resamples=400).metrics

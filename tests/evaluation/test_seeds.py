@@ -174,6 +174,7 @@ def make_run(labels: np.ndarray, right: np.ndarray, arm: str, seed: int) -> Pred
     return from_predicted(labels, np.where(right, labels, 1 - labels), arm=arm, seed=seed)
 
 
+@pytest.mark.full
 def test_25_000_rows_of_ten_runs_are_drawn_in_groups() -> None:
     a, b = (runs(name, 5, rows=25_000) for name in ("lora", "full"))
     # Two calls a row and run where they are joined, and not one for each row of each of the 2,000 resamples.

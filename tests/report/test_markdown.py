@@ -20,6 +20,7 @@ EVIL = [
 
 
 @pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.full
 def test_a_text_changes_nothing_but_itself(evil):
     """The page has the same skeleton as one with harmless words, and shows what was written."""
     result, harmless = hostile(evil), hostile("x")

@@ -122,6 +122,7 @@ def test_figures_that_are_missing_are_dashes():
 
 @pytest.mark.parametrize("width", few([WIDE, HALF, NARROW], NARROW))
 @pytest.mark.parametrize("prices", [PRICES, METHOD_PRICES])
+@pytest.mark.full
 def test_the_names_of_seventeen_arms_never_overlap(width, prices, monkeypatch):
     """And none stands out of its panel."""
     seen = []
@@ -164,6 +165,7 @@ def test_the_picture_of_methods_has_the_front_of_the_fine_tuned_alone():
     assert f"of trained parameters: {', '.join(fronts['trainable_parameters'])};" in told
 
 
+@pytest.mark.full
 def test_results_of_an_earlier_version_have_no_panel_for_trained_parameters():
     recorded = [front for front in MANY.frontiers if front.cost in ("seconds", "peak_memory_bytes", "artifact_bytes")]
     for result, there in ((MANY, True), (replace(MANY, frontiers=tuple(recorded)), False)):

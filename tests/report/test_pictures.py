@@ -238,6 +238,7 @@ def test_two_pictures_of_a_page_share_no_id():
     assert not first & second
 
 
+@pytest.mark.full
 def test_words_cannot_leave_the_picture():
     arm = replace(factory.lora(), name='</svg>"<b>$x$')
     for drawn in (

@@ -162,6 +162,7 @@ class Unseen:
         raise AssertionError(f"the test rows' {name} was read")
 
 
+@pytest.mark.full
 def test_no_test_row_is_read_before_the_winner_is_measured(
     deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from lightune.study import chosen, study_plan
 from tests.study.shared import quick_config, unchanged, write_reviews
 
 
+@pytest.mark.full
 def test_each_trained_arm_is_planned_and_nothing_is_trained_or_written(
     tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

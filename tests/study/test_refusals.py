@@ -50,6 +50,7 @@ def test_another_study_in_the_same_folder_is_refused_and_changes_nothing(finishe
     assert str(finished.folder) in str(caught.value)
 
 
+@pytest.mark.full
 def test_data_that_changed_since_are_refused(tiny_gpt2, tmp_path):
     data = write_reviews(tmp_path / "reviews", 30, 10)
     config = quick_config(tiny_gpt2, data)
@@ -59,6 +60,7 @@ def test_data_that_changed_since_are_refused(tiny_gpt2, tmp_path):
         run_study(config, tmp_path / "out", executor=never)
 
 
+@pytest.mark.full
 def test_weights_that_changed_since_are_refused(tmp_path):
     model = save_language_model(tmp_path / "model")
     config = quick_config(model, write_reviews(tmp_path / "reviews", 30, 10))

@@ -80,6 +80,7 @@ def test_weights_are_laid_out_where_there_is_room(bases: dict[str, Path], monkey
         assert f"{size / 1e9:.2f} GB" in plan.reasons["laid_out"]
 
 
+@pytest.mark.full
 def test_a_training_on_laid_out_weights_learns_the_same(
     bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_training_on_laid_out_weights_learns_the_same(
         assert largest_difference(one, found[1][name]) < 1e-4
 
 
+@pytest.mark.full
 def test_a_training_that_goes_on_keeps_its_plan(bases: dict[str, Path], tmp_path: Path) -> None:
     training = Training(bases["gpt2"])
     plan = Plan(torch.get_num_threads(), packed=False, onednn=False, micro_tokens=123, checkpointing=False)
@@ -143,6 +145,7 @@ def test_a_damaged_plan_counts_as_none(bases: dict[str, Path], tmp_path: Path, t
     assert kept_plan(tmp_path, Training(bases["gpt2"]).model) is None
 
 
+@pytest.mark.full
 def test_plans_differ_and_what_is_learned_does_not(bases: dict[str, Path], tmp_path: Path) -> None:
     found: list[dict[str, Any]] = []
     for at, choice in enumerate([(True, True, 64), (False, False, 4096), (True, False, 4096)]):

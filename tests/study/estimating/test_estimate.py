@@ -48,6 +48,7 @@ def test_each_arm_is_told_and_nothing_is_written(
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.full
 def test_seeds_points_and_trials_count(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, Rehearsal] = {}
     # Reading the texts is timed anew each time, so that it would differ too.
@@ -99,6 +100,7 @@ def test_an_arm_that_cannot_be_rehearsed_leaves_the_others(config: StudyConfig) 
     assert found.seconds == found.arms[0].seconds
 
 
+@pytest.mark.full
 def test_a_rehearsal_trains_with_the_settings_of_the_study(config: StudyConfig) -> None:
     asked: list[RehearsalSpec] = []
 

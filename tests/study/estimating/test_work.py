@@ -18,6 +18,7 @@ from tests.training.tiny import Training
 PLAN = Plan(1, packed=True, onednn=False, micro_tokens=2048, checkpointing=False)
 
 
+@pytest.mark.full
 def test_the_walk_counts_what_a_training_takes(bases: dict[str, Path], tmp_path: Path) -> None:  # noqa: F811
     training = Training(bases["gpt2"], count=22)
     # Three steps an epoch, the last one of 2 rows; looks at 3, 6 and, beyond the interval, 7.
