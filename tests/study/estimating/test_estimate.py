@@ -49,6 +49,28 @@ def test_each_arm_is_told_and_nothing_is_written(
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("arm", ["tfidf", "probe"])
+def test_what_a_first_fitting_takes_more_counts_once(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch, arm: str
+) -> None:
+    monkeypatch.setattr(estimating, "read", lambda *given: replace(read(*given), second_per_token=1e-6))
+    kept: list[Rehearsal] = []
+
+    def later(spec: RehearsalSpec) -> Rehearsal:
+        """The same figures again, the first fitting as quick as the second and then ten seconds slower."""
+        kept.append(kept[-1] if kept else rehearse(spec))
+        first, *others = kept[-1].fits
+        slow = replace(first, seconds=others[0].seconds + 10.0 * (len(kept) - 1))
+        return replace(kept[-1], fits=(slow, *others))
+
+    config = replace(config, arms=(arm,))
+    usual, slower = (estimate_study(config, rehearse=later).arms[0].run for _ in range(2))
+    assert usual is not None
+    assert slower is not None
+    assert slower.fit_seconds == pytest.approx(usual.fit_seconds + 10.0)
+
+
+@pytest.mark.full
 def test_seeds_points_and_trials_count(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, Rehearsal] = {}
     # Reading the texts is timed anew each time, so that it would differ too.

@@ -57,7 +57,7 @@ def ask(config: StudyConfig, splits: Splits, arm: str, key: RunKey, reading: Rea
     budget = token_budget(reading.weights)
     answers = tuple(rows_for(test, share * budget, key.seed + at) for at, share in enumerate((ANSWERS[0], *ANSWERS)))
     if kind != TRAINED:
-        fits = _two_fits(seen, reading.lengths(seen.train), budget / 2, key.seed)
+        fits = _fits(seen, reading.lengths(seen.train), budget / 2, key.seed)
         return Asked(kind, replace(spec, fits=fits, answers=answers, asked=time.time()), seen)
     train, validation = reading.lengths(seen.train), reading.lengths(seen.validation)
     steps = rehearsed_steps(train, _largest(config, train, reading.width, key.seed), budget, key.seed)
@@ -104,16 +104,17 @@ def _by_characters(
 ) -> tuple[tuple[tuple[tuple[int, ...], tuple[int, ...]], ...], tuple[tuple[int, ...], ...]]:
     test = characters(seen.test)
     answers = tuple(rows_for(test, share * CHARACTERS, seed) for share in (ANSWERS[0], *ANSWERS))
-    return _two_fits(seen, characters(seen.train), CHARACTERS, seed), answers
+    return _fits(seen, characters(seen.train), CHARACTERS, seed), answers
 
 
-def _two_fits(
+def _fits(
     seen: Splits, lengths: Lengths, budget: float, seed: int
 ) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
-    """A small and a larger fitting, with as many validation rows for each training row as the study has."""
+    """A small fitting, which meets everything for the first time, the same again, and a larger one; with as many
+    validation rows for each training row as the study has."""
     share = len(seen.validation) / len(seen.train)
     fits = []
-    for part in (SMALLER, 1.0):
+    for part in (SMALLER, SMALLER, 1.0):
         train = _with_each_label(seen.train, rows_for(lengths, part * budget, seed, least=2))
         count = max(round(share * len(train)), 1)
         order = np.random.default_rng(seed).permutation(len(seen.validation))[:count]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,12 +73,19 @@ class Told:
         if self.asked.kind == FEATURES:
             speed = self.answer_speed()
             read = sum(speed.seconds(self.work(rows)) for rows in (splits.train, splits.validation))
-            return read + self._growth([_regression(fit) for fit in self.seen.fits]).at(len(splits.train))
-        return self._growth([fit.seconds for fit in self.seen.fits]).at(len(splits.train))
+            return self._first_time() + read + self._growth(_regression).at(len(splits.train))
+        return self._first_time() + self._growth(lambda fit: fit.seconds).at(len(splits.train))
 
-    def _growth(self, costs: list[float]) -> Growth:
-        small, large = (len(train) for train, _ in self.asked.spec.fits)
-        return Growth((small, costs[0]), (large, costs[1]))
+    def _first_time(self) -> float:
+        """What a process's first fitting takes beyond its second one of the same rows: libraries are loaded then."""
+        return max(self.seen.fits[0].seconds - self.seen.fits[1].seconds, 0.0)
+
+    def _growth(self, cost: Callable[[FitSeen], float]) -> Growth:
+        small, large = (
+            (len(train), cost(fit))
+            for (train, _), fit in zip(self.asked.spec.fits[1:], self.seen.fits[1:], strict=True)
+        )
+        return Growth(small, large)
 
     def peak_bytes(self, splits: Splits, seed: int) -> int:
         """The largest resident memory of such a run until its cost is taken down."""
@@ -94,8 +102,8 @@ class Told:
     def _grown_peak(self, rows: int) -> int:
         """In proportion to the rows beyond the larger fitting, and so too much rather than too little: words that were
         seen before take no more room."""
-        peaks = [fit.peak for fit in self.seen.fits]
-        (small, _), (large, _) = self.asked.spec.fits
+        peaks = [fit.peak for fit in self.seen.fits[1:]]
+        (small, _), (large, _) = self.asked.spec.fits[1:]
         if self.asked.kind == FEATURES or len(large) <= len(small):
             return peaks[-1]
         each = (peaks[1] - peaks[0]) / (len(large) - len(small))
