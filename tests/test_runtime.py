@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightune.runtime import PACKAGES, environment, pick_device, seed_everything
+from lightune.runtime import PACKAGES, available_memory_bytes, environment, pick_device, seed_everything
 
 MIB = 2**20
 PEAKS = """
@@ -60,3 +60,17 @@ def test_a_seed_seeds_every_generator():
     seed_everything(4)
     assert drawn[0] == drawn[1]
     assert drawn[0] != (random.random(), np.random.random(), torch.rand(1).item())
+
+
+def test_free_memory_is_that_of_the_control_group_where_it_has_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightune.runtime.CONTROL_GROUP", tmp_path)
+    machine = available_memory_bytes()
+    assert machine > 100 * MIB
+    (tmp_path / "memory.current").write_text(str(90 * MIB))
+    (tmp_path / "memory.stat").write_text(f"anon {60 * MIB}\ninactive_file {20 * MIB}\n")
+    (tmp_path / "memory.max").write_text("max")
+    assert available_memory_bytes() > 100 * MIB
+    (tmp_path / "memory.max").write_text(str(100 * MIB))
+    assert available_memory_bytes() == 30 * MIB
+    (tmp_path / "memory.max").write_text(str(50 * MIB))
+    assert available_memory_bytes() == 0

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
+# Of this process, where the system has them.
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 PACKAGES = (
     "lightune",
     "torch",
@@ -103,11 +105,10 @@ def available_memory_bytes() -> int:
     if pick_device().name == "cuda":
         return int(torch.cuda.mem_get_info()[0])
     free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
     try:
-        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        limit, used = (int((CONTROL_GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
         # What files have left in memory counts as used there, and goes when it is needed.
-        lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
+        lines = (line.split() for line in (CONTROL_GROUP / "memory.stat").read_text().splitlines())
         files = next(int(value) for name, value in lines if name == "inactive_file")
         return max(0, min(free, limit - used + files))
     except (OSError, ValueError, StopIteration):  # no such group, or "max": no limit

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from lightune.catalogue import METHODS, PROMPT
+from lightune.compute import kept_bytes
 from lightune.errors import LightuneError
 from lightune.methods import attach
 from lightune.models import SEGMENTS, Segments, can_pack
@@ -182,9 +183,10 @@ def test_gradient_checkpointing_leaves_packed_gradients_as_they_are(bases: dict[
         for name in ("attention_dropout",):
             if hasattr(module, name):
                 setattr(module, name, 0.0)
-    plain = gradients(model, **packed())
+    plain, whole = gradients(model, **packed()), kept_bytes(model, packed())
     compute_again(model)
     again = gradients(model, **packed())
+    assert kept_bytes(model, packed()) < whole / 2
     assert plain.keys() == again.keys()
     assert max(largest_difference(plain[name], again[name]) for name in plain) < 1e-5
 
