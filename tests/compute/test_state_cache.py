@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 from collections import namedtuple
 from collections.abc import Sequence
@@ -128,11 +129,46 @@ def test_an_older_cache_of_another_key_makes_room(tmp_path: Path) -> None:
     old, newer = (cache_in(tmp_path, key, limit=40 * TOKEN_BYTES) for key in ("old", "newer"))
     for cache in (old, newer):
         cache.fill(TEXTS, Compute(TEXTS))
+    os.utime(newer.folder, (1, 1))
+    os.utime(old.folder, (0, 0))
     third = cache_in(tmp_path, "third", limit=40 * TOKEN_BYTES)
     assert third.fill(TEXTS, Compute(TEXTS)) == Filled(kept=0, computed=4, beyond=0)
-    assert not old.folder.exists()
+    assert list(old.folder.glob("*.states")) == []
+    assert len(list(newer.folder.glob("*.states"))) == 1
     assert_holds(newer)
     assert_holds(old)  # It had them mapped.
+
+
+def test_a_cache_that_is_used_is_not_the_oldest(tmp_path: Path) -> None:
+    cache = filled(tmp_path)[0]
+    os.utime(cache.folder, (0, 0))
+    assert filled(tmp_path)[1].computed == 0
+    assert cache.folder.stat().st_mtime > 0
+
+
+@pytest.mark.parametrize("limit", [0, 3 * TOKEN_BYTES])
+def test_a_cache_with_little_room_takes_none_from_others_for_nothing(tmp_path: Path, limit: int) -> None:
+    cache = filled(tmp_path)[0]
+    nothing = cache_in(tmp_path, "other", limit=limit).fill([], Compute([]))
+    assert nothing == Filled(0, 0, 0)
+    assert len(list(cache.folder.glob("*.states"))) == 1
+    if limit == 0:
+        assert cache_in(tmp_path, "other", limit=0).fill(TEXTS, Compute(TEXTS)).computed == 0
+        assert len(list(cache.folder.glob("*.states"))) == 1
+
+
+def test_a_cache_that_another_process_takes_away_meanwhile_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("one", "two"):
+        cache_in(tmp_path, key, limit=20 * TOKEN_BYTES).fill(TEXTS, Compute(TEXTS))
+    real, gone = Path.glob, tmp_path / f"{state_cache.PREFIX}gone"
+    monkeypatch.setattr(
+        Path, "glob", lambda self, pattern: [gone, *real(self, pattern)] if self == tmp_path else real(self, pattern)
+    )
+    third = cache_in(tmp_path, "third", limit=20 * TOKEN_BYTES)
+    assert third.fill(TEXTS, Compute(TEXTS)).beyond == 0
+    assert_holds(third)
 
 
 def test_no_more_than_half_of_what_is_free_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

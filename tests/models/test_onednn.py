@@ -12,6 +12,8 @@ from torch import nn
 from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
+from lightune.compute import quicken
+from lightune.methods import merge_plain_lora
 from lightune.models import fuse_mlp, laid_out, laid_out_bytes, laid_out_weight, onednn, use_onednn
 from lightune.models.onednn import LinearByOneDnn, fits_onednn, product
 from tests.fixtures.bases import answers, largest_difference, load, padded, token_rows, wake_adapter, with_lora
@@ -48,14 +50,19 @@ def test_a_weight_laid_out_beforehand_gives_the_same(layer: nn.Module, monkeypat
     layer.requires_grad_(False)
     use_onednn(layer)
     states = torch.randn(5, 24, requires_grad=True)
+    weight = layer.weight.detach().clone()
     size = laid_out_bytes(layer, training=True)
     assert (size, laid_out_bytes(layer, training=False)) == (24 * 40 * 4 * 2, 24 * 40 * 4)
     found = []
     for inside in (nullcontext(), laid_out(layer, training=True), laid_out(layer, training=False)):
-        states.grad = None
         with inside:
-            answer = layer(states)
-            answer.backward(torch.ones_like(answer))
+            for _ in range(2):
+                states.grad = None
+                answer = layer(states)
+                answer.backward(torch.ones_like(answer))
+                if laid_out_weight(layer) is not None:
+                    layer.weight.data.zero_()  # nobody looks at it any more
+        layer.weight.data.copy_(weight)
         assert states.grad is not None
         found.append((answer.detach(), states.grad))
     for answer, grad in found[1:]:
@@ -63,6 +70,42 @@ def test_a_weight_laid_out_beforehand_gives_the_same(layer: nn.Module, monkeypat
         assert largest_difference(grad, found[0][1]) < 1e-5
     del layer.forward
     layer.requires_grad_(True)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_every_fused_layer_takes_what_is_laid_out(
+    bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch, merged: bool
+) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    base = load(bases["gpt2"])
+    model = with_lora(base.model, base.head.modules)
+    wake_adapter(model)
+    quicken(model, onednn=True)
+    if merged:
+        assert merge_plain_lora(model)
+    expected = answers(model, **BATCH)
+    with laid_out(model, training=False):
+        assert largest_difference(answers(model, **BATCH), expected) < 1e-5
+        for module in model.modules():
+            if laid_out_weight(module) is not None:
+                module.weight.data.zero_()
+        assert largest_difference(answers(model, **BATCH), expected) < 1e-5
+    assert largest_difference(answers(model, **BATCH), expected) > 1e-3
+
+
+def test_nothing_stays_laid_out_where_something_fails(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    model = load(bases["gpt2"]).model
+    use_onednn(model)
+    size = laid_out_bytes(model, training=False)
+
+    def fails(layer: nn.Module) -> torch.Tensor:
+        raise MemoryError
+
+    monkeypatch.setattr("lightune.models.layouts.as_linear", fails)
+    with pytest.raises(MemoryError), laid_out(model, training=False):
+        pass
+    assert laid_out_bytes(model, training=False) == size
 
 
 def test_what_learns_or_is_stock_is_not_laid_out(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

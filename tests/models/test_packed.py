@@ -70,7 +70,7 @@ def test_attention_in_segments_is_attention_of_each_text(
         start += length
 
 
-@pytest.mark.parametrize("lengths", [(5, 20, 1), (64, 65), (200, 130, 1)], ids=str)
+@pytest.mark.parametrize("lengths", [(5, 20, 1), (64, 65), (200, 130, 1), (513, 600)], ids=str)
 @pytest.mark.parametrize("scale", [None, 0.3])
 def test_attention_in_blocks_and_its_gradients_are_the_whole_ones(
     lengths: tuple[int, ...], scale: float | None
@@ -99,10 +99,14 @@ def test_attention_in_blocks_and_its_gradients_are_the_whole_ones(
 
 
 def test_attention_in_blocks_is_for_float32_on_a_cpu_without_dropout() -> None:
-    query = torch.randn(1, 2, 3, 8)
-    assert can_attend_in_blocks(query, 0.0)
-    assert not can_attend_in_blocks(query, 0.1)
-    assert not can_attend_in_blocks(query.double(), 0.0)
+    query = torch.randn(1, 2, 8, 8)
+    assert can_attend_in_blocks(query, query, query, 0.0)
+    assert not can_attend_in_blocks(query, query, query, 0.1)
+    assert not can_attend_in_blocks(query, query, query.double(), 0.0)
+    # torch's kernel would read it wrongly, and say nothing.
+    assert not can_attend_in_blocks(query, query.transpose(2, 3), query, 0.0)
+    with torch.autocast("cpu"):
+        assert not can_attend_in_blocks(query, query, query, 0.0)
 
 
 @pytest.mark.parametrize("kind", DECODERS)

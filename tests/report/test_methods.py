@@ -21,7 +21,6 @@ from lightune.report.pictures.costs import accuracy_against_cost, broken_scales
 from lightune.report.pictures.heights import heights
 from lightune.report.pictures.placing import _box, _shared, place
 from lightune.report.pictures.prices import METHOD_PRICES, PRICES
-from tests.fixtures.tiers import few
 
 from . import factory, many_methods, studies
 from .blocks import row, section, tables, words
@@ -120,7 +119,7 @@ def test_figures_that_are_missing_are_dashes():
 # ------------------------------------------------------------------------------------------------- the pictures
 
 
-@pytest.mark.parametrize("width", few([WIDE, HALF, NARROW], NARROW))
+@pytest.mark.parametrize("width", [WIDE, HALF, NARROW])
 @pytest.mark.parametrize("prices", [PRICES, METHOD_PRICES])
 @pytest.mark.full
 def test_the_names_of_seventeen_arms_never_overlap(width, prices, monkeypatch):

@@ -83,7 +83,7 @@ def test_the_best_step_is_restored(bases: dict[str, Path], tmp_path: Path, name:
     assert all(torch.equal(value, seen[facts.best_step][own]) for own, value in training.weights().items())
 
 
-@pytest.mark.parametrize("name", few(RESUMED, "lora"))
+@pytest.mark.parametrize("name", RESUMED)
 @pytest.mark.full
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
     bases: dict[str, Path], tmp_path: Path, name: str

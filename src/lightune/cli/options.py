@@ -48,7 +48,7 @@ MaxLength = Annotated[
     int | None, Option(help="Tokens at most; the model's limit, at most 512, without it.", rich_help_panel=DATA)
 ]
 Truncate = Annotated[str, Option(help=f"What stays of a longer text: {', '.join(TRUNCATIONS)}.", rich_help_panel=DATA)]
-Seed = Annotated[int, Option(help="All that is drawn follows from it; the first of --seeds.", rich_help_panel=LEARN)]
+Seed = Annotated[int, Option(help="The first seed.", rich_help_panel=LEARN)]
 Seeds = Annotated[int, Option(help="How often each trained arm is repeated.", rich_help_panel=LEARN)]
 Epochs = Annotated[
     float | None, Option(help="Passes over the training rows; by their number without it.", rich_help_panel=LEARN)

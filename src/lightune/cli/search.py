@@ -27,6 +27,14 @@ Trials = Annotated[int, Option(help="Sets of values to try.")]
 TopBlocks = Annotated[int | None, Option(help="Adapters on so many blocks from the top; 0: on all.")]
 Method = Annotated[str, Option(help="lora, or one of its variants.")]
 FurtherArms = Annotated[str, Option(help="Comma-separated: further arms of the study.")]
+TestSize = Annotated[int | None, Option(help="Rows to measure the winner on; all without it.", rich_help_panel=o.DATA)]
+Seed = Annotated[int, Option(help="Draws the values, and each training's own.", rich_help_panel=o.LEARN)]
+Evaluations = Annotated[
+    int, Option(help="Looks at the validation rows in the winner's training.", rich_help_panel=o.LEARN)
+]
+Patience = Annotated[
+    int, Option(help="Looks without a better one before that stops; 0: never.", rich_help_panel=o.LEARN)
+]
 Unpruned = Annotated[bool, Option("--unpruned", help="Train each trial in full, without halving.")]
 
 
@@ -41,7 +49,7 @@ def search(
     unpruned: Unpruned = False,
     train_size: o.TrainSize = None,
     validation_size: o.ValidationSize = None,
-    test_size: o.TestSize = None,
+    test_size: TestSize = None,
     text_column: o.TextColumn = None,
     label_column: o.LabelColumn = None,
     split_column: o.SplitColumn = None,
@@ -50,14 +58,14 @@ def search(
     data_seed: o.DataSeed = 0,
     max_length: o.MaxLength = None,
     truncate: o.Truncate = "head",
-    seed: o.Seed = 0,
+    seed: Seed = 0,
     epochs: o.Epochs = None,
     max_steps: o.MaxSteps = None,
     batch_size: o.BatchSize = TRAIN.batch_size,
     accumulation: o.Accumulation = TRAIN.accumulation,
     schedule: o.Schedule = TRAIN.schedule,
-    evaluations: o.Evaluations = TRAIN.evaluations,
-    patience: o.Patience = TRAIN.patience,
+    evaluations: Evaluations = TRAIN.evaluations,
+    patience: Patience = TRAIN.patience,
     select_by: o.SelectBy = TRAIN.select_by,
     trunk_cache: o.TrunkCache = TRAIN.trunk_cache,
     trunk_cache_bytes: o.TrunkCacheBytes = TRAIN.trunk_cache_bytes,

@@ -16,7 +16,7 @@ from lightune.compute.cached_trunk import CachedTrunk
 from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
-from lightune.compute.laying_out import has_room
+from lightune.compute.laying_out import LAID_OUT_FROM, has_room, laid_out_for
 from lightune.compute.linear import Constant, Linear
 from lightune.compute.memory import kept_bytes
 from lightune.compute.onnx_graph import INSTALL, OnnxScorer, open_session, run_session
@@ -34,6 +34,7 @@ __all__ = [
     "BFLOAT16",
     "FLOAT32",
     "INSTALL",
+    "LAID_OUT_FROM",
     "LEFT",
     "RIGHT",
     "BagOfWords",
@@ -57,6 +58,7 @@ __all__ = [
     "even_batches",
     "has_room",
     "kept_bytes",
+    "laid_out_for",
     "layout_for",
     "length_batches",
     "logits_of",

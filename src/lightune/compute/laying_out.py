@@ -12,7 +12,7 @@ from lightune.runtime import available_memory_bytes
 # Of the memory that is free, what weights in a second and a third layout may take.
 SHARE = 0.2
 # Tokens whose forward passes gain more by it than it takes.
-TOKENS = 10_000
+LAID_OUT_FROM = 10_000
 
 
 def has_room(size: int) -> bool:
@@ -22,6 +22,6 @@ def has_room(size: int) -> bool:
 
 def laid_out_for(model: nn.Module, tokens: int) -> AbstractContextManager[None]:
     """`laid_out` for forward passes over so many tokens without gradients, where it pays and has room."""
-    if tokens >= TOKENS and has_room(laid_out_bytes(model, training=False)):
+    if tokens >= LAID_OUT_FROM and has_room(laid_out_bytes(model, training=False)):
         return laid_out(model, training=False)
     return nullcontext()

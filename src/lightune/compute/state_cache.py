@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import mmap
+import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -97,12 +98,13 @@ class StateCache:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / LOCK):
+            os.utime(self.folder)  # the last one that was used is the last to go
             self._open()
             first = {text_hash(ids): at for at, ids in reversed(list(enumerate(texts)))}
             missing = sorted(at for found, at in first.items() if not self._is_sound(found))
             lengths = np.asarray([len(texts[at]) for at in missing], dtype=np.int64)
             batches = [[missing[at] for at in batch] for batch in length_batches(lengths)]
-            self._make_room(int(lengths.sum()) * self._token_bytes)
+            self._make_room(min(int(lengths.sum()) * self._token_bytes, self.limit))
             done, fault = 0, ""
             try:
                 for shard in self._shards(batches, texts):
@@ -151,17 +153,20 @@ class StateCache:
         return self.width * self.stored.itemsize
 
     def _make_room(self, size: int) -> None:
-        """Remove caches of other keys, the oldest first, until `size` bytes more are within the bound."""
+        """Empty caches of other keys, the one that was used longest ago first, until `size` bytes more are within the
+        bound. What a process has mapped of them stays there for that process."""
         others = [path for path in self.all.glob(f"{PREFIX}*") if path != self.folder]
-        for other in sorted(others, key=lambda path: path.stat().st_mtime_ns):
-            if self._room() >= size:
+        for other in sorted(others, key=_used):
+            if size == 0 or self._room() >= size:
                 return
-            # What a process has mapped of it stays there for that process.
-            with contextlib.suppress(Timeout), FileLock(other / LOCK, timeout=0):
-                shutil.rmtree(other, ignore_errors=True)
+            # Its folder and its lock stay: another process may be waiting for them.
+            with contextlib.suppress(OSError, Timeout), FileLock(other / LOCK, timeout=0):
+                for ending in (INDEX, STATES, PARTIAL):
+                    for path in other.glob(f"*{ending}"):
+                        path.unlink(missing_ok=True)
 
     def _room(self) -> int:
-        used = sum(path.stat().st_size for path in self.all.glob(f"{PREFIX}*/*") if path.is_file())
+        used = sum(_size(path) for path in self.all.glob(f"{PREFIX}*/*"))
         return min(self.limit - used, shutil.disk_usage(self.folder).free // 2)
 
     def _write(
@@ -235,6 +240,21 @@ class StateCache:
     def _bytes(self, place: _Place) -> NDArray[np.uint8]:
         begin = place.start * self._token_bytes
         return self._maps[place.shard][begin : begin + place.tokens * self._token_bytes]
+
+
+def _used(folder: Path) -> int:
+    """When a cache was last filled from or written to, ns; it may be gone by now."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 HASH_BYTES = 16

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from transformers.pytorch_utils import Conv1D
 
-from lightune.models import LaidOut, fits_onednn, laid_out_weight, product, product_back
+from lightune.models import LaidOut, as_linear, fits_onednn, laid_out_weight, product, product_back
 
 
 def fuse_lora(model: nn.Module) -> int:
@@ -59,7 +59,7 @@ class LoraByOneDnn(torch.autograd.Function):
         inner = product(states, first, None)
         ctx.save_for_backward(states, inner, weight, first, second)
         ctx.scaling, ctx.laid_out = scaling, laid_out
-        found = product(states, laid_out.forward if laid_out is not None else weight, bias)
+        found = product(states, weight if laid_out is None else laid_out.forward, bias)
         return found.add_(product(inner, second * scaling, None))
 
     @staticmethod
@@ -82,10 +82,10 @@ def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return LoraLinear.forward(self, x, *args, **kwargs)
     (active,) = self.active_adapters
     base = self.base_layer
-    weight = base.weight.t() if type(base) is Conv1D else base.weight
     first, second = self.lora_A[active].weight, self.lora_B[active].weight
     states = x.reshape(-1, x.shape[-1])
-    rows = LoraByOneDnn.apply(states, weight, base.bias, first, second, self.scaling[active], laid_out_weight(base))
+    scaling, laid_out = self.scaling[active], laid_out_weight(base)
+    rows = LoraByOneDnn.apply(states, as_linear(base), base.bias, first, second, scaling, laid_out)
     return cast(Tensor, rows.view(*x.shape[:-1], -1))
 
 

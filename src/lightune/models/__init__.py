@@ -6,7 +6,7 @@ from lightune.models.dropout import use_bulk_dropout
 from lightune.models.fused_mlp import fuse_mlp
 from lightune.models.heads import checkpoint_labels, draw_head, head_modules
 from lightune.models.language import LanguageModel, load_language_model, why_no_language_head
-from lightune.models.layouts import LaidOut, laid_out, laid_out_bytes, laid_out_weight
+from lightune.models.layouts import LaidOut, as_linear, laid_out, laid_out_bytes, laid_out_weight
 from lightune.models.limits import longest_input, resolve_max_length
 from lightune.models.loading import Classifier, Head, embedding_shape, load_classifier
 from lightune.models.onednn import fits_onednn, product, product_back, use_onednn
@@ -38,6 +38,7 @@ __all__ = [
     "Segments",
     "TracedClassifier",
     "Trunk",
+    "as_linear",
     "can_pack",
     "checkpoint_labels",
     "count_own_tokens",

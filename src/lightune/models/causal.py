@@ -13,17 +13,26 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Queries of one call. Fewer make calls, more make work for nothing.
+# Queries of one call. Fewer make calls, more make work for nothing. It divides the 512 keys that torch takes at once:
+# else some queries could see none of a part of them, whose softmax is no number.
 QUERIES = 64
+# Heads of a block are shared out over threads: to more of them than this a whole text gives more to do.
+MOST_THREADS = 16
+PARTS = ("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention_for_cpu_backward")
 
 
-def can_attend_in_blocks(query: Tensor, dropout: float) -> bool:
-    """Whether `CausalInBlocks` is for these: float32 on a CPU without dropout, and a torch that has its parts."""
+def can_attend_in_blocks(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> bool:
+    """Whether `CausalInBlocks` is for these: float32 on a CPU without dropout, laid out as torch's kernel reads them,
+    and a torch that has its parts."""
     return (
-        query.device.type == "cpu"
-        and query.dtype is torch.float32
+        all(
+            one.device.type == "cpu" and one.dtype is torch.float32 and one.stride(-1) == 1
+            for one in (query, key, value)
+        )
         and dropout == 0.0
-        and hasattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu_backward")
+        and torch.get_num_threads() <= MOST_THREADS
+        and all(hasattr(torch.ops.aten, name) for name in PARTS)
+        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # type: ignore[attr-defined]
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers.models.gpt2.modeling_gpt2 import GPT2MLP
 from transformers.pytorch_utils import Conv1D
 
-from lightune.models.layouts import laid_out_weight
+from lightune.models.layouts import as_linear, laid_out_weight
 from lightune.models.onednn import fits_onednn
 
 
@@ -33,8 +33,7 @@ def _forward(self: Any, hidden_states: Tensor) -> Tensor:
     if layer is None or wanted or self.training or not fits_onednn(hidden_states, layer.weight):
         return GPT2MLP.forward(self, hidden_states)  # type: ignore[arg-type]
     laid_out = laid_out_weight(layer)
-    weight = layer.weight.t() if type(layer) is Conv1D else layer.weight
-    weight = laid_out.forward if laid_out is not None else weight
+    weight = as_linear(layer) if laid_out is None else laid_out.forward
     inner = torch.ops.mkldnn._linear_pointwise(hidden_states, weight, layer.bias, "gelu", [], "tanh")
     return self.dropout(self.c_proj(inner))  # type: ignore[no-any-return]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -21,36 +21,42 @@ LEAST = 2**16
 LAID_OUT = "_laid_out"
 
 
-@dataclass(frozen=True)
 class LaidOut:
-    """A weight in oneDNN's own layout, opaque. forward: for the layer's product. backward: for the gradient of its
-    input; None where that is not wanted."""
+    """A weight [outputs, inputs] in oneDNN's own layout, opaque, laid out when it is first asked for."""
 
-    forward: Tensor
-    backward: Tensor | None
+    def __init__(self, weight: Tensor) -> None:
+        self._weight = weight
+
+    @cached_property
+    def forward(self) -> Tensor:
+        """For the layer's product."""
+        return _reordered(self._weight)
+
+    @cached_property
+    def backward(self) -> Tensor:
+        """Transposed, for the gradient of what the layer is given."""
+        return _reordered(self._weight.t())
 
 
 @contextmanager
 def laid_out(model: nn.Module, training: bool) -> Iterator[None]:
-    """Within it the layers of `use_onednn` multiply by weights laid out beforehand, to the same answers.
+    """Within it the layers of `use_onednn` multiply by weights laid out once, to the same answers.
 
-    training: lay out the weights that do not learn, for both directions; else all, for answers alone. Whatever is laid
-    out must not change within it. It takes `laid_out_bytes`.
+    training: those that do not learn, for both directions; else all, for answers alone. Whatever is laid out must not
+    change within it. It takes `laid_out_bytes`, or less where some layers have nothing to do.
     """
     layers = _worthwhile(model, training)
-    for layer in layers:
-        weight = layer.weight.detach()
-        weight = weight.t() if type(layer) is Conv1D else weight
-        layer.__dict__[LAID_OUT] = LaidOut(_reordered(weight), _reordered(weight.t()) if training else None)
     try:
+        for layer in layers:
+            layer.__dict__[LAID_OUT] = LaidOut(as_linear(layer).detach())
         yield
     finally:
         for layer in layers:
-            del layer.__dict__[LAID_OUT]
+            layer.__dict__.pop(LAID_OUT, None)
 
 
 def laid_out_bytes(model: nn.Module, training: bool) -> int:
-    """Bytes that `laid_out` takes; 0 where there is nothing to lay out, or it is already."""
+    """Bytes that `laid_out` takes at most; 0 where there is nothing to lay out, or it is already."""
     once = sum(int(layer.weight.nbytes) for layer in _worthwhile(model, training))
     return 2 * once if training else once
 
@@ -58,6 +64,12 @@ def laid_out_bytes(model: nn.Module, training: bool) -> int:
 def laid_out_weight(layer: nn.Module) -> LaidOut | None:
     """How the weight of `layer` is laid out at the moment."""
     return layer.__dict__.get(LAID_OUT)
+
+
+def as_linear(layer: Any) -> Tensor:
+    """The weight of a Linear or a Conv1D as [outputs, inputs]."""
+    weight: Tensor = layer.weight
+    return weight.t() if type(layer) is Conv1D else weight
 
 
 def _worthwhile(model: nn.Module, training: bool) -> list[Any]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from transformers.pytorch_utils import Conv1D
 
-from lightune.models.layouts import LaidOut, laid_out_weight
+from lightune.models.layouts import LaidOut, as_linear, laid_out_weight
 
 # Sizes of one product that tells the two apart: tokens, inputs, outputs.
 TRIAL = (512, 768, 768)
@@ -59,7 +59,7 @@ class LinearByOneDnn(torch.autograd.Function):
         learns = weight.requires_grad
         ctx.save_for_backward(weight, states if learns else None)
         ctx.laid_out = laid_out
-        return product(states, laid_out.forward if laid_out is not None else weight, bias)
+        return product(states, weight if laid_out is None else laid_out.forward, bias)
 
     @staticmethod
     @once_differentiable
@@ -77,9 +77,7 @@ class LinearByOneDnn(torch.autograd.Function):
 
 def product_back(grad: Tensor, weight: Tensor, laid_out: LaidOut | None) -> Tensor:
     """The gradient [rows, inputs] of what a layer was given, from that of its answer [rows, outputs]."""
-    if laid_out is None or laid_out.backward is None:
-        return product(grad, weight.t(), None)
-    return product(grad, laid_out.backward, None)
+    return product(grad, weight.t() if laid_out is None else laid_out.backward, None)
 
 
 def linear_by_onednn(states: Tensor, weight: Tensor, bias: Tensor | None, laid_out: LaidOut | None = None) -> Tensor:
@@ -123,7 +121,7 @@ def _linear(self: nn.Linear, input: Tensor) -> Tensor:
 def _conv1d(self: Any, x: Tensor) -> Tensor:
     if not fits_onednn(x, self.weight):
         return Conv1D.forward(self, x)  # type: ignore[no-any-return]
-    return linear_by_onednn(x, self.weight.t(), self.bias, laid_out_weight(self))
+    return linear_by_onednn(x, as_linear(self), self.bias, laid_out_weight(self))
 
 
 def _seconds(multiply: Callable[[Tensor, Tensor, Tensor], Tensor], *inputs: Tensor) -> float:

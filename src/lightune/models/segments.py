@@ -94,7 +94,7 @@ def causal_in_segments(
     if _has_varlen(query, dropout):
         return _varlen(query, key, value, segments.parts, segments.parts, (-1, 0), scaling)
     key, value = _for_each_head(query, key, value)
-    if can_attend_in_blocks(query, dropout):
+    if can_attend_in_blocks(query, key, value, dropout):
         return CausalInBlocks.apply(query, key, value, segments.parts, scaling)  # type: ignore[no-any-return]
     parts = (tensor.split(segments.parts, dim=2) for tensor in (query, key, value))
     if dropout > 0.0:

@@ -17,7 +17,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalPrediction
 
-from lightune.compute import Layout, layout_for, quicken
+from lightune.compute import Layout, laid_out_for, layout_for, quicken
 from lightune.models import laid_out
 from lightune.progress import Progress, silent
 from lightune.records import Plan, TrainingFacts, TrainingPoint
@@ -122,7 +122,8 @@ def predict(
         callbacks=[PredictionProgress(progress)],
     )
     trainer.remove_callback(PrinterCallback)
-    return trainer.logits_of(rows)
+    with laid_out_for(model, int(rows.encoded.lengths.sum())):
+        return trainer.logits_of(rows)
 
 
 def _last_whole_checkpoint(checkpoints: Path) -> str | None:

@@ -47,7 +47,7 @@ def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int
         "threads": f"torch's own choice, {torch.get_num_threads()}",
         "packed": layers if packed else "the model or its method does not allow it: texts are padded, by length",
         "onednn": _why_onednn(),
-        "laid_out": _why_laid_out(layouts, laid_out),
+        "laid_out": _why_laid_out(onednn, layouts, laid_out),
         "micro_tokens": f"{each * tokens / 1e9:.2f} GB kept for the backward pass, of {free / 1e9:.1f} GB free; a step "
         f"has about {step:,} tokens",
         "checkpointing": _why_checkpointing(checkpointing, each * longest, free),
@@ -154,10 +154,12 @@ def _why_onednn() -> str:
     return f"one product of matrices takes oneDNN {1 / onednn_speed():.2f} times as long as MKL here"
 
 
-def _why_laid_out(size: int, picked: bool) -> str:
+def _why_laid_out(onednn: bool, size: int, picked: bool) -> str:
     if size == 0:
         return "there is no frozen weight that a product would gain by"
-    needs = f"frozen weights in the order that products read them in take {size / 1e9:.2f} GB"
+    if not onednn:
+        return "the products are not oneDNN's"
+    needs = f"frozen weights in the order that products read them in take {size / 1e9:.2f} GB at most"
     return needs if picked else f"{needs}, more than there is room for"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from lightune.arms import arm_kind
 from lightune.arms.rate_search import VALIDATION_ROWS, rate_trials, trial_steps
+from lightune.compute import LAID_OUT_FROM
 from lightune.config import StudyConfig
 from lightune.records import Plan, Rows, Splits
 from lightune.study.estimating.asking import FEATURES, TRAINED, Asked
@@ -114,12 +115,17 @@ class Told:
         test = self.asked.seen.test
         largest = [self.work(test.take(np.asarray(rows))).largest for rows in self.asked.spec.answers]
         above = [answer.peak - answer.held for answer in self.seen.answers]
-        held = self.seen.answers[-1].held
+        held = self.seen.answers[-1].held + self._layouts(splits)
         most = max(self.work(rows).largest for rows in (splits.test, splits.validation, *splits.extra.values()))
         if largest[-1] <= largest[2]:
             return held + max(above)
         each = max((above[-1] - above[2]) / (largest[-1] - largest[2]), 0.0)
         return int(held + max(above) + each * max(most - largest[-1], 0))
+
+    def _layouts(self, splits: Splits) -> int:
+        """What a prediction of many tokens takes for weights in another layout; the rehearsed ones had few."""
+        most = max(self.work(rows).tokens for rows in (splits.test, splits.validation, *splits.extra.values()))
+        return self.seen.layouts if most >= LAID_OUT_FROM else 0
 
 
 def _regression(fit: FitSeen) -> float:

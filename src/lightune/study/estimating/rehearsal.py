@@ -75,11 +75,13 @@ class AnswerSeen:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What was seen of an arm. startup: seconds until its process had the study's rows; reason: why nothing was."""
+    """What was seen of an arm. startup: seconds until its process had the study's rows; layouts: bytes of weights laid
+    out beforehand where it answers for many texts; reason: why nothing was seen."""
 
     startup: float = 0.0
     fits: tuple[FitSeen, ...] = ()
     answers: tuple[AnswerSeen, ...] = ()
+    layouts: int = 0
     reason: str | None = None
 
 
@@ -114,7 +116,7 @@ def rehearse(spec: RehearsalSpec) -> Rehearsal:
         held = resident_bytes()
         predicted = fitted.predict_each(splits.test.take(_at(rows)))
         answers.append(AnswerSeen(predicted.seconds, held, peak_memory_bytes()))
-    return Rehearsal(startup, tuple(fits), tuple(answers))
+    return Rehearsal(startup, tuple(fits), tuple(answers), _layouts(fitted))
 
 
 def _fit(spec: RehearsalSpec, splits: Splits, train: Rows, validation: Rows, at: int) -> tuple[FitSeen, Fitted]:
@@ -130,6 +132,18 @@ def _fit(spec: RehearsalSpec, splits: Splits, train: Rows, validation: Rows, at:
     facts = fitted.facts
     plan = facts.training.plan if facts.training is not None else None
     return FitSeen(facts.fit_seconds, wall, peak_memory_bytes(), tuple(marks.seen), plan), fitted
+
+
+def _layouts(fitted: Fitted) -> int:
+    """Bytes that `fitted` lays weights out in where it answers for many texts; 0 where that is too much."""
+    from torch import nn
+
+    from lightune.compute import has_room
+    from lightune.models import laid_out_bytes
+
+    model = getattr(fitted, "model", None) or getattr(getattr(fitted, "scorer", None), "model", None)
+    size = laid_out_bytes(model, training=False) if isinstance(model, nn.Module) else 0
+    return size if has_room(size) else 0
 
 
 def resident_bytes() -> int:
