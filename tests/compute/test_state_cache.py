@@ -125,13 +125,14 @@ def test_the_bound_holds_for_all_keys_together(tmp_path: Path) -> None:
         assert other.fill(TEXTS, Compute(TEXTS)).computed == 0
 
 
-def test_an_older_cache_of_another_key_makes_room(tmp_path: Path) -> None:
-    old, newer = (cache_in(tmp_path, key, limit=40 * TOKEN_BYTES) for key in ("old", "newer"))
+def test_the_cache_that_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
+    old, newer = (cache_in(tmp_path, key) for key in ("old", "newer"))
     for cache in (old, newer):
         cache.fill(TEXTS, Compute(TEXTS))
+    size = sum(path.stat().st_size for path in old.folder.iterdir())
     os.utime(newer.folder, (1, 1))
     os.utime(old.folder, (0, 0))
-    third = cache_in(tmp_path, "third", limit=40 * TOKEN_BYTES)
+    third = cache_in(tmp_path, "third", limit=2 * size + TOKEN_BYTES)
     assert third.fill(TEXTS, Compute(TEXTS)) == Filled(kept=0, computed=4, beyond=0)
     assert list(old.folder.glob("*.states")) == []
     assert len(list(newer.folder.glob("*.states"))) == 1
@@ -164,7 +165,9 @@ def test_a_cache_that_another_process_takes_away_meanwhile_ends_nothing(
         cache_in(tmp_path, key, limit=20 * TOKEN_BYTES).fill(TEXTS, Compute(TEXTS))
     real, gone = Path.glob, tmp_path / f"{state_cache.PREFIX}gone"
     monkeypatch.setattr(
-        Path, "glob", lambda self, pattern: [gone, *real(self, pattern)] if self == tmp_path else real(self, pattern)
+        Path,
+        "glob",
+        lambda self, pattern: [*([gone] if pattern == f"{state_cache.PREFIX}*" else []), *real(self, pattern)],
     )
     third = cache_in(tmp_path, "third", limit=20 * TOKEN_BYTES)
     assert third.fill(TEXTS, Compute(TEXTS)).beyond == 0
