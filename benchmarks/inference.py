@@ -44,7 +44,7 @@ def main() -> None:
 def measure(setting: Setting, max_length: int = CUT, optimum: tuple[str, ...] = tuple(OPTIMUM)) -> Outcome:
     """All peers on the same reviews. optimum: which of its peers."""
     folder = prepare(setting, setting.model, max_length)
-    count = min(SHORT_ROWS if setting.short else ROWS, len(setting.pool))
+    count = min(setting.reviews or (SHORT_ROWS if setting.short else ROWS), len(setting.pool))
     rows = representative(setting.pool, count, setting.seed)
     path = rows.save(setting.work / "rows" / "inference.json")
     entries = [own(setting, folder, path), *pipelines(setting, folder, path, max_length)]

@@ -30,7 +30,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "run"
 class Setting:
     """model: the folder that all sides load. pool: reviews with their tokens counted. whole: gives all there are.
     work: for what is made on the way. targets: the layers that LoRA is put on; None: every linear one. short: as
-    `make bench` runs it. turns: how often each side has its turn; None: the command's own number."""
+    `make bench` runs it. turns: how often each side has its turn; None: the command's own number. reviews: that are
+    answered for; None: the command's own number."""
 
     model: Path
     pool: Reviews
@@ -42,6 +43,7 @@ class Setting:
     short: bool
     targets: list[str] | None
     turns: int | None = None
+    reviews: int | None = None
 
     @property
     def shape(self) -> Shape:
@@ -95,6 +97,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     made.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON files")
     made.add_argument("--short", action="store_true", help="fewer reviews and turns, as `make bench`")
     made.add_argument("--turns", type=int, help="how often each side has its turn")
+    made.add_argument("--reviews", type=int, help="inference: how many reviews are answered for")
     made.add_argument("--threads", type=int, default=cores(), help="of every side; default: the cores there are")
     made.add_argument("--allocator", help="a library that every side preloads; default: none, the C library's")
     made.add_argument("--seed", type=int, default=0)
@@ -121,6 +124,7 @@ def setting_of(options: argparse.Namespace) -> Setting:
         short=options.short,
         targets=C_ATTN if options.targets == "c_attn" else None,
         turns=options.turns,
+        reviews=options.reviews,
     )
     return with_model(setting, options.shared.resolve() / "models" / "gpt2-untrained")
 
