@@ -16,7 +16,7 @@ from lightune.arms import adapter as adapter_arm
 from lightune.certification import CERTIFICATE
 from lightune.fresh import FreshProcesses
 from lightune.records import FAIL
-from lightune.study import in_process, run_study
+from lightune.study import in_process, run_study, runs
 from lightune.study.runs import RECORD
 from tests.certification.test_broken_on_disk import edit_tensors, flip_a_number
 from tests.study.shared import quick_config, snapshot, write_reviews
@@ -82,6 +82,17 @@ def test_each_arm_that_is_done_has_the_same_certificate_in_both_places(config: A
     for arm in ("lora", "pretrained"):
         kept = (out / "arms" / arm / CERTIFICATE).read_text()
         assert kept == (_run_of(out, arm) / CERTIFICATE).read_text()
+
+
+def test_nothing_else_works_here_until_an_arms_cost_is_taken_down(
+    config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    for name in ("fresh_processes", "cost_of"):
+        real = getattr(runs, name)
+        monkeypatch.setattr(runs, name, lambda *args, own=real, name=name: order.append(name) or own(*args))
+    run_study(config, tmp_path / "out", executor=in_process)
+    assert order == ["cost_of", "fresh_processes"] * 2
 
 
 def test_a_process_that_dies_over_an_artefact_fails_the_arm(

@@ -72,8 +72,6 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     folder = Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(spec.key.seed)
-    if spec.artifact is not None:
-        fresh_processes()  # it loads its libraries while the arm learns
     facts = splits.facts
     context = ArmContext(
         spec=spec.arm,
@@ -96,6 +94,8 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     cost = cost_of(fitted.facts, answers["test"], len(splits.test))  # before the reload, which holds a second model
     saved = Saved()
     if spec.artifact is not None:
+        # Its libraries load for some seconds: not before, or a quick arm's cost would be theirs.
+        fresh_processes()
         saved = save_and_certify(Path(spec.artifact), folder, fitted, splits.test, temperature, progress)
     write_predictions(folder / PREDICTIONS, spec.key.arm, predictions)
     write_cut(folder, answers)

@@ -19,12 +19,12 @@ LOADS = 4
 ROWS = 64
 
 
-def certificate_seconds(told: Told, splits: Splits, loading: float, since_start: float) -> float:
+def certificate_seconds(told: Told, splits: Splits, loading: float) -> float:
     """About how long saving and certifying take: answers for ROWS of the test rows, and models loaded again.
 
-    since_start: of the run, in which the processes that it asks have been loading their libraries.
+    It waits for a process that loads the libraries anew, as the rehearsal's did.
     """
-    waits = max(told.seen.startup - since_start, 0.0)
+    waits = told.seen.startup
     if not arm_kind(told.asked.spec.arm).needs_model:
         return waits
     rows = np.linspace(0, len(splits.test) - 1, num=min(ROWS, len(splits.test)), dtype=np.int64)

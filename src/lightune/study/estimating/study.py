@@ -103,7 +103,7 @@ def _run(told: Told, splits: Splits, key: RunKey, kept: bool) -> RunEstimate:
     predict = speed.seconds(told.work(seen.test))
     others = sum(speed.seconds(told.work(rows)) for rows in (seen.validation, *seen.extra.values()))
     loading = max(told.last.wall - told.last.seconds, 0.0)
-    saving = certificate_seconds(told, seen, loading, fit + predict) if kept else 0.0
+    saving = certificate_seconds(told, seen, loading) if kept else 0.0
     return RunEstimate(
         fit_seconds=fit,
         predict_seconds=predict,
