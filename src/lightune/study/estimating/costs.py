@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -150,8 +150,12 @@ class Training:
         pairs = [
             (before, mark, int(number)) for before, mark, number in zip(marks, marks[1:], numbers[1:], strict=False)
         ]
+        # A rehearsed step has one micro-batch: what each of the two takes beside its tokens cannot be told apart. It is
+        # counted for the micro-batch, since a forward and a backward pass take more of it than an optimizer does.
         steps = [
-            (self.done[number], mark.at - before.at) for before, mark, number in pairs if _are(before, mark, STEP, STEP)
+            (replace(self.done[number], calls=0), mark.at - before.at)
+            for before, mark, number in pairs
+            if _are(before, mark, STEP, STEP)
         ]
         self.speed = fit_speed(steps)
         viewed = [mark.at - before.at for before, mark, _ in pairs if _are(before, mark, STEP, LOOK)]
@@ -160,9 +164,10 @@ class Training:
             for before, mark, number in pairs
             if _are(before, mark, LOOK, STEP)
         ]
-        self.look = max(statistics.median(viewed) - self._forward(self._rehearsed_lengths()), 0.0)
+        # The first look meets everything for the first time.
+        self.look = max(min(viewed) - self._forward(self._rehearsed_lengths()), 0.0)
         self.save = max(statistics.median(saved), 0.0) if saved else 0.0
-        self.once = self._once(marks[0].at, marks[-1].at)
+        self.once = self._once(marks[0].at, marks[-1].at) + sum(viewed) - len(viewed) * min(viewed)
 
     def seconds(self, splits: Splits, seed: int) -> float:
         """Of the training with its trials, to its last step."""
@@ -203,8 +208,6 @@ class Training:
         return self.once + steps + count * (self.look + self._forward(validation)) + (count - 1) * self.save
 
     def _trials(self, train: Lengths, validation: Lengths, recipe: Recipe, seed: int) -> float:
-        from dataclasses import replace
-
         count = rate_trials(self.told.config) if self.told.asked.spec.arm != "full" else 0
         if not count:
             return 0.0
