@@ -135,6 +135,14 @@ def test_only_a_study_promises_to_go_on(command, finished, monkeypatch):
     assert (said.code, said.err) == (130, "lightune: Interrupted.\n")
 
 
+@pytest.mark.parametrize("before", ["--plan", "--estimate"])
+def test_what_keeps_nothing_promises_nothing(command, quick, monkeypatch, before):
+    for name in ("study_plan", "estimate_study"):
+        monkeypatch.setattr(f"lightune.study.{name}", lambda *asked: _interrupt(None, None))
+    said = command(*quick, before)
+    assert (said.code, said.err) == (130, "lightune: Interrupted.\n")
+
+
 @pytest.mark.parametrize(
     ("error", "said"), [(RuntimeError("odd"), "odd"), (OSError(28, "No space left", "/full"), "No space left: /full")]
 )

@@ -97,7 +97,8 @@ def _without_warnings(debug: bool) -> Iterator[None]:
 
 
 def _goes_on(words: Sequence[str]) -> str:
-    return " The same command goes on from what is done." if words[:1] in (["study"], ["search"]) else ""
+    kept = words[:1] in (["study"], ["search"]) and not {"--plan", "--estimate"} & set(words)
+    return " The same command goes on from what is done." if kept else ""
 
 
 def _drop_output() -> None:

@@ -44,7 +44,7 @@ def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int
     tokens, checkpointing = fit_memory(default, longest, each, free, can_checkpoint(model))
     layers = "the model's layers are of a family that is known to give the same answers packed"
     reasons = {
-        "threads": f"torch's own choice, {torch.get_num_threads()}",
+        "threads": "OMP_NUM_THREADS says so" if "OMP_NUM_THREADS" in os.environ else "torch's own choice",
         "packed": layers if packed else "the model or its method does not allow it: texts are padded, by length",
         "onednn": _why_onednn(),
         "laid_out": _why_laid_out(onednn, layouts, laid_out),
