@@ -164,7 +164,6 @@ def test_a_traceback_is_shown_when_asked_for_and_the_code_stays(command, place):
     assert said.err.splitlines()[-1].startswith("lightune: ")
 
 
-@pytest.mark.full
 def test_wrong_data_is_refused_before_torch_is_loaded(place):
     words = ["study", "--data", str(place / "absent.csv"), "--model", "embedded", "--out", str(place / "out")]
     code = "import sys; from lightune.cli.main import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"

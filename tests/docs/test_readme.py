@@ -23,7 +23,17 @@ DOCUMENTS = (
     "docs/own-arm.md",
 )
 # Of other programs that the documents name, and of the repository's own scripts.
-FOREIGN_OPTIONS = {"--version", "--runner", "--model-id", "--write", "--families", "--from-findings", "--shared"}
+FOREIGN_OPTIONS = {
+    "--shared",
+    "--turns",
+    "--reviews",
+    "--version",
+    "--runner",
+    "--model-id",
+    "--write",
+    "--families",
+    "--from-findings",
+}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

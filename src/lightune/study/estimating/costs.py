@@ -11,7 +11,6 @@ import numpy as np
 
 from lightune.arms import arm_kind
 from lightune.arms.rate_search import VALIDATION_ROWS, rate_trials, trial_steps
-from lightune.compute import LAID_OUT_FROM
 from lightune.config import StudyConfig
 from lightune.records import Plan, Rows, Splits
 from lightune.study.estimating.asking import FEATURES, TRAINED, Asked
@@ -124,6 +123,8 @@ class Told:
 
     def _layouts(self, splits: Splits) -> int:
         """What a prediction of many tokens takes for weights in another layout; the rehearsed ones had few."""
+        from lightune.compute import LAID_OUT_FROM
+
         most = max(self.work(rows).tokens for rows in (splits.test, splits.validation, *splits.extra.values()))
         return self.seen.layouts if most >= LAID_OUT_FROM else 0
 
