@@ -24,15 +24,8 @@ DOCUMENTS = (
 )
 # Of other programs that the documents name, and of the repository's own scripts.
 FOREIGN_OPTIONS = {
-    "--shared",
-    "--turns",
-    "--reviews",
-    "--version",
-    "--runner",
-    "--model-id",
-    "--write",
-    "--families",
-    "--from-findings",
+    *("--shared", "--turns", "--reviews"),
+    *("--version", "--runner", "--model-id", "--write", "--families", "--from-findings"),
 }
 
 
