@@ -6,7 +6,8 @@ INSTALLED := $(VENV)/.installed
 # Set NO_SKIPS=1, as CI does, to turn a skipped test into a failure.
 NO_SKIPS ?=
 # Tests run on two processes of one thread each, which beats one process of two threads.
-PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LIGHTUNE_NO_SKIPS=$(NO_SKIPS) $(BIN)/python -m pytest -n 2 --dist loadfile
+# What is compiled is kept, whatever the shell says: compiling every test anew is 4 s of each process.
+PYTEST := PYTHONDONTWRITEBYTECODE= HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LIGHTUNE_NO_SKIPS=$(NO_SKIPS) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo test check lint unit full bench install lock format clean
 

@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ def main(argv: list[str]) -> int:
 
     `--rehearse SPEC ANSWER` tries an arm on a few rows instead, and writes what that took.
     """
-    from lightune.errors import LightuneError
     from lightune.models import quiet_transformers
-    from lightune.study.runs import execute_run, failed_record, spec_from_json
+    from lightune.study.executors import in_process
+    from lightune.study.runs import spec_from_json
 
     if argv[0] == "--rehearse":
         from lightune.study.estimating.rehearsal import main as rehearse
@@ -31,19 +30,8 @@ def main(argv: list[str]) -> int:
         return rehearse(*argv[1:])
     spec = spec_from_json(json.loads(Path(argv[0]).read_text(encoding="utf-8")))
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    try:
-        with quiet_transformers():
-            execute_run(spec, Reporter())
-    except LightuneError as error:
-        traceback.print_exc()
-        failed_record(spec, str(error))
-        return 1
-    except Exception as error:
-        # Whatever an arm or a library raises is the run's end, not the study's: it is recorded with its kind.
-        traceback.print_exc()
-        failed_record(spec, f"{type(error).__name__}: {error}")
-        return 1
-    return 0
+    with quiet_transformers():
+        return 0 if in_process(spec, Reporter()).status == "done" else 1
 
 
 class Reporter:

@@ -64,6 +64,7 @@ def test_an_arm_depends_on_its_own_settings_alone():
 
 
 @pytest.mark.parametrize("second", ["pretrained", "probe", "lora"])
+@pytest.mark.full
 def test_runs_of_a_study_tokenise_each_text_once(bases, tmp_path, monkeypatch, second):
     asked = []
     monkeypatch.setattr(encoding, "tokenise", lambda own, texts: asked.extend(texts) or tokenise(own, texts))

@@ -46,6 +46,7 @@ def test_a_plan_is_a_table_with_reasons(table: Callable) -> None:
     assert "majority" not in found
 
 
+@pytest.mark.full
 def test_a_plan_as_json(command: Callable, asked: list[str], tmp_path: Path) -> None:
     said = command(*asked, "--plan", "--json")
     line = json.loads(said.out)
@@ -69,6 +70,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.full
 def test_an_estimate_is_a_table_with_its_sum(table: Callable) -> None:
     found = table("--estimate")
     for word in ("majority", "lora", "fit", "predict", "memory", "In all", "GiB free", "stops early"):

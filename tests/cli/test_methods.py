@@ -62,6 +62,7 @@ def test_for_people_it_ends_with_the_count(command, few, tiny_gpt2):
     assert "its router averages over all tokens" in " ".join(said.out.split())
 
 
+@pytest.mark.full
 def test_why_not_is_the_methods_own_sentence(command, few, tmp_path):
     folder = save_language_model(tmp_path / "llama", "llama")
     found = {one["name"]: one for one in json.loads(command(f"methods --model {folder} --json").out)}

@@ -28,6 +28,9 @@ SIZES = {"train": 4_000, "test": 1_000}
 # A deliberate change of the words, the forms or the composition changes this; nothing else may.
 SHA256 = "d758cbeb3e2d1fb97df608c70bbacd08fbb3b138ba44c229e7d83f4510c50df9"
 
+# All of the data is written anew for them, and nobody changes it from day to day.
+pytestmark = pytest.mark.full
+
 # Words that begin with a vowel letter and a consonant sound, or the other way around.
 A_BEFORE_VOWEL_LETTER = {"one", "useless", "university", "unique"}
 AN_BEFORE_CONSONANT_LETTER = {"hour", "honest"}
@@ -65,7 +68,6 @@ def skeleton(form: str) -> str:
 # --- the reviews -------------------------------------------------------------------------------
 
 
-@pytest.mark.full
 def test_the_splits_have_their_sizes_and_are_exactly_balanced(splits):
     assert {split: len(rows) for split, rows in splits.items()} == SIZES
     for split, rows in splits.items():
@@ -73,13 +75,11 @@ def test_the_splits_have_their_sizes_and_are_exactly_balanced(splits):
         assert Counter(label for _, label in rows) == {"negative": half, "positive": half}
 
 
-@pytest.mark.full
 def test_the_content_is_the_pinned_one(splits):
     content = json.dumps(splits, ensure_ascii=False, sort_keys=True).encode()
     assert hashlib.sha256(content).hexdigest() == SHA256
 
 
-@pytest.mark.full
 def test_the_global_random_state_neither_matters_nor_changes(splits):
     random.seed(1)
     state = random.getstate()
@@ -87,7 +87,6 @@ def test_the_global_random_state_neither_matters_nor_changes(splits):
     assert random.getstate() == state
 
 
-@pytest.mark.full
 def test_the_reviews_are_the_generated_splits(splits, reviews):
     assert splits == {split: [(review.text, review.label) for review in found] for split, found in reviews.items()}
 
@@ -277,7 +276,6 @@ def test_the_texts_of_one_split_hold_no_sentiment_word_of_the_other(splits, bank
         assert not foreign.intersection(tokens(text)), text
 
 
-@pytest.mark.full
 def test_no_adjective_of_the_test_bank_occurs_in_a_training_text(splits):
     adjectives = [word for polarity in POLARITIES for word in LEXICONS["test"].words(polarity).adjectives()]
     pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, adjectives))})\b", re.IGNORECASE)

@@ -55,7 +55,7 @@ def tokenizer_state(tokenizer: Any) -> str | None:
         return None
     try:
         return json.dumps([bool(backend.encode_special_tokens), backend.to_str()])
-    except Exception:  # the library raises no class of its own
+    except Exception:  # for a part written in Python the library raises just that class
         return None
 
 

@@ -27,6 +27,7 @@ def estimated(config: StudyConfig) -> StudyEstimate:
     return estimate_study(config, rehearse=rehearse)
 
 
+@pytest.mark.full
 def test_each_arm_is_told_and_nothing_is_written(
     config: StudyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
