@@ -21,7 +21,7 @@ from benchmarks.common.worker import SideFailed, Worker
 from benchmarks.environments import NoEnvironment, python_of
 
 CUT = 512
-SHORT_ROWS, ROWS = 24, 2000
+SHORT_ROWS, ROWS = 16, 2000
 SHORT_TURNS, TURNS = 2, 3
 WARM = 4
 # Reviews by which a peer's settings are told apart before the turns.

@@ -64,6 +64,7 @@ def test_a_seed_seeds_every_generator():
 
 def test_free_memory_is_that_of_the_control_group_where_it_has_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("lightune.runtime.CONTROL_GROUP", tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     machine = available_memory_bytes()
     assert machine > 100 * MIB
     (tmp_path / "memory.current").write_text(str(90 * MIB))

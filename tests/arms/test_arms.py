@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -259,6 +261,21 @@ def test_the_probe_computes_each_text_once_for_the_whole_study(bases, tmp_path):
     assert again.facts.tokens == 0
     assert any("from an earlier run" in note for note in again.facts.notes)
     assert (again.logits(TEXTS) == first.logits(TEXTS)).all()
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_features_of_a_model_that_was_changed_are_computed_anew(bases, tmp_path, name):
+    folder = Path(shutil.copytree(bases["gpt2"], tmp_path / "model"))
+    first = fitted("probe", folder, tmp_path)
+    told = json.loads((folder / name).read_text())
+    if name == "config.json":
+        told["layer_norm_epsilon"] = 0.5
+    else:
+        told["normalizer"] = {"type": "Lowercase"}
+    (folder / name).write_text(json.dumps(told))
+    again = fitted("probe", folder, tmp_path)
+    assert again.facts.tokens > 0
+    assert (again.logits(TEXTS) != first.logits(TEXTS)).any()
 
 
 def test_zero_shot_learns_nothing_and_tells_its_prompts(bases, tmp_path):

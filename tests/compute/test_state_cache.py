@@ -158,6 +158,26 @@ def test_a_cache_with_little_room_takes_none_from_others_for_nothing(tmp_path: P
         assert len(list(cache.folder.glob("*.states"))) == 1
 
 
+def test_a_cache_that_has_filled_the_bound_takes_none_from_others(tmp_path: Path) -> None:
+    other = filled(tmp_path)[0]
+    own = cache_in(tmp_path, "own", limit=10**9)
+    own.fill(TEXTS, Compute(TEXTS))
+    full = sum(path.stat().st_size for path in own.folder.iterdir())
+    more = [*TEXTS, np.arange(7, dtype=np.int32)]
+    assert cache_in(tmp_path, "own", limit=full).fill(more, Compute(more)) == Filled(kept=4, computed=0, beyond=1)
+    assert len(list(other.folder.glob("*.states"))) == 1
+
+
+def test_no_further_cache_goes_where_the_first_made_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("one", "two"):
+        cache_in(tmp_path, key).fill(TEXTS, Compute(TEXTS))
+    # As where processes have them mapped: the disk gets nothing back.
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 0))
+    assert cache_in(tmp_path, "third").fill(TEXTS, Compute(TEXTS)).computed == 0
+    assert len(list(tmp_path.rglob("*.states"))) == 1
+
+
 def test_a_cache_that_another_process_takes_away_meanwhile_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,26 @@ def test_weights_are_laid_out_where_there_is_room(bases: dict[str, Path], monkey
         assert f"{size / 1e9:.2f} GB" in plan.reasons["laid_out"]
 
 
+def test_weights_are_not_laid_out_for_other_products(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "onednn_pays", lambda: False)
+    training = Training(bases["gpt2"])
+    plan = plan_training(training.model, training.train, training.recipe(), training.pad_id)
+    assert not plan.laid_out
+    assert plan.reasons["laid_out"] == "the products are not oneDNN's"
+
+
+def test_a_plan_that_is_taken_up_lays_out_what_there_is_room_for(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    keep_plan(Plan(1, packed=True, onednn=True, micro_tokens=123, checkpointing=False, laid_out=True), tmp_path)
+    for free, picked in ((10**12, True), (1000, False)):
+        monkeypatch.setattr("lightune.compute.laying_out.available_memory_bytes", lambda free=free: free)
+        plan = kept_plan(tmp_path, Training(bases["gpt2"]).model)
+        assert plan is not None
+        assert plan.laid_out is picked
+
+
 @pytest.mark.full
 def test_a_training_on_laid_out_weights_learns_the_same(
     bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightune.arms.base import ArmContext
-from lightune.compute import BFLOAT16, CachedTrunk, Filled, StateCache, text_hash, tokenizer_state
+from lightune.compute import BFLOAT16, CachedTrunk, Filled, StateCache, text_hash, tokenizer_digest
 from lightune.config import NONE
-from lightune.models import Classifier, Trunk, find_blocks, first_adapted, is_quantised, weights_digest
+from lightune.models import Classifier, Trunk, computed_by, find_blocks, first_adapted, is_quantised
 from lightune.progress import counting
 from lightune.runtime import pick_device
 
@@ -116,12 +116,9 @@ def _trains_below(base: Classifier, top_blocks: int) -> bool:
 
 def _key(base: Classifier, cut: tuple[int, str], split: int, converted: bool) -> str:
     """All that the states depend on beside a text's ids, and the cut that made these."""
-    source = base.source
     told: list[Any] = [
-        source.location,
-        weights_digest(source) or getattr(source.config, "_commit_hash", None),
-        source.config.to_json_string(),
-        tokenizer_state(base.tokenizer),
+        *computed_by(base.source),
+        tokenizer_digest(base.tokenizer),
         cut,
         split,
         pick_device().precision,

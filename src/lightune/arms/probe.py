@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,18 @@ from lightune.arms.fitted_scorer import FittedScorer, make_manifest
 from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.arms.logistic import choose_c
 from lightune.artifacts import PROBE, save_probe_artifact
-from lightune.compute import BFLOAT16, Encoder, FeatureCache, Linear, ProbeScorer, pooled_features, quicken
+from lightune.compute import (
+    BFLOAT16,
+    Encoder,
+    FeatureCache,
+    Linear,
+    ProbeScorer,
+    pooled_features,
+    quicken,
+    tokenizer_digest,
+)
 from lightune.evaluation import positive_index
-from lightune.models import Classifier, weights_digest
+from lightune.models import Classifier, computed_by
 from lightune.progress import counting
 from lightune.records import Rows
 from lightune.runtime import pick_device
@@ -107,8 +117,14 @@ class _Features:
         self.base = base
         self.encoder = encoder
         self.pooling = context.config.probe.pooling
-        told = [base.source.location, weights_digest(base.source), encoder.max_length, encoder.truncate, self.pooling]
-        told.append(pick_device().precision)
+        told: list[Any] = [
+            *computed_by(base.source),
+            tokenizer_digest(base.tokenizer),
+            encoder.max_length,
+            encoder.truncate,
+            self.pooling,
+            pick_device().precision,
+        ]
         self.trunk = FrozenTrunk(context, base, encoder.max_length)
         if self.trunk.off is None and context.config.training.trunk_cache == BFLOAT16:
             told += [BFLOAT16, self.trunk.split]  # rounded on the way

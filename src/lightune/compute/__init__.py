@@ -27,7 +27,7 @@ from lightune.compute.quickening import onednn_pays, quicken
 from lightune.compute.scorer import ModelScorer, Scored, Scorer
 from lightune.compute.state_cache import BFLOAT16, FLOAT32, Filled, StateCache, text_hash
 from lightune.compute.token_cache import TokenCache
-from lightune.compute.tokenising import tokenizer_state
+from lightune.compute.tokenising import tokenizer_digest
 from lightune.compute.zero_shot import ZeroShotScorer
 
 __all__ = [
@@ -75,5 +75,5 @@ __all__ = [
     "run_session",
     "softmax",
     "text_hash",
-    "tokenizer_state",
+    "tokenizer_digest",
 ]

@@ -104,7 +104,8 @@ class StateCache:
             missing = sorted(at for found, at in first.items() if not self._is_sound(found))
             lengths = np.asarray([len(texts[at]) for at in missing], dtype=np.int64)
             batches = [[missing[at] for at in batch] for batch in length_batches(lengths)]
-            self._make_room(min(int(lengths.sum()) * self._token_bytes, self.limit))
+            most = max(self.limit - _bytes_in(self.folder), 0)
+            self._make_room(min(int(lengths.sum()) * self._token_bytes, most))
             done, fault = 0, ""
             try:
                 for shard in self._shards(batches, texts):
@@ -154,19 +155,22 @@ class StateCache:
 
     def _make_room(self, size: int) -> None:
         """Empty caches of other keys, the one that was used longest ago first, until `size` bytes more are within the
-        bound. What a process has mapped of them stays there for that process."""
+        bound. What a process has mapped of them stays there for that process, and on the disk until it ends."""
         others = [path for path in self.all.glob(f"{PREFIX}*") if path != self.folder]
         for other in sorted(others, key=_used):
-            if size == 0 or self._room() >= size:
+            room, held = self._room(), _bytes_in(other)
+            if size == 0 or room >= size:
                 return
             # Its folder and its lock stay: another process may be waiting for them.
             with contextlib.suppress(OSError, Timeout), FileLock(other / LOCK, timeout=0):
                 for ending in (INDEX, STATES, PARTIAL):
                     for path in other.glob(f"*{ending}"):
                         path.unlink(missing_ok=True)
+            if _bytes_in(other) < held and self._room() <= room:
+                return
 
     def _room(self) -> int:
-        used = sum(_size(path) for path in self.all.glob(f"{PREFIX}*/*"))
+        used = sum(_bytes_in(folder) for folder in self.all.glob(f"{PREFIX}*"))
         return min(self.limit - used, shutil.disk_usage(self.folder).free // 2)
 
     def _write(
@@ -250,11 +254,13 @@ def _used(folder: Path) -> int:
         return 0
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _bytes_in(folder: Path) -> int:
+    """What a cache takes; a file may be gone by now."""
+    found = 0
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError):
+            found += path.stat().st_size
+    return found
 
 
 HASH_BYTES = 16

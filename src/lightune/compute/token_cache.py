@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from lightune.compute.token_file import Hashes, Ids, TokenFile, file_bytes, read_tokens, write_tokens
-from lightune.compute.tokenising import tokenizer_state
+from lightune.compute.tokenising import tokenizer_digest
 
 # All files of a folder together: 250 million tokens, about 18 times the reviews of IMDb.
 LIMIT_BYTES = 2**30
@@ -124,17 +123,9 @@ class TokenCache:
 
 
 def cache_for(folder: Path, tokenizer: Any) -> TokenCache | None:
-    """The cache in `folder` for the tokenizer as it is now; None for one whose state cannot be told, or that draws.
-
-    The key holds all of its state, and the version of the library that acts on it.
-    """
-    state = tokenizer_state(tokenizer)
-    if state is None:
-        return None
-    import tokenizers
-
-    told = [tokenizers.__version__, state]
-    return TokenCache(folder, hashlib.sha256(json.dumps(told).encode()).hexdigest())
+    """The cache in `folder` for the tokenizer as it is now; None for one whose state cannot be told, or that draws."""
+    key = tokenizer_digest(tokenizer)
+    return None if key is None else TokenCache(folder, key)
 
 
 def _hashes(texts: Sequence[str]) -> Hashes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -47,16 +48,21 @@ def characters(text: str) -> str:
     return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
 
 
-def tokenizer_state(tokenizer: Any) -> str | None:
-    """All that the ids of a text depend on, as JSON: vocabulary, merges, normaliser, added tokens, and how special
-    tokens are read. None where that cannot be told: a tokenizer that draws, or has a part written in Python."""
+def tokenizer_digest(tokenizer: Any) -> str | None:
+    """SHA-256 of all that the ids of a text depend on: vocabulary, merges, normaliser, added tokens, how special tokens
+    are read, and the library's version. None where that cannot be told: a tokenizer that draws, or has a part written
+    in Python."""
+    import tokenizers
+
     backend = backend_of(tokenizer)
     if backend is None or getattr(backend.model, "dropout", None):
         return None
     try:
-        return json.dumps([bool(backend.encode_special_tokens), backend.to_str()])
+        state = backend.to_str()
     except Exception:  # for a part written in Python the library raises just that class
         return None
+    told = [tokenizers.__version__, bool(backend.encode_special_tokens), state]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def backend_of(tokenizer: Any) -> Any:

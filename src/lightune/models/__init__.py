@@ -19,7 +19,14 @@ from lightune.models.rows import count_own_tokens
 from lightune.models.segments import SEGMENTS, Segments
 from lightune.models.shrunk import shrunk_classifier
 from lightune.models.size import weight_bytes
-from lightune.models.sources import ModelSource, embedded_folder, find_model, quiet_transformers, weights_digest
+from lightune.models.sources import (
+    ModelSource,
+    computed_by,
+    embedded_folder,
+    find_model,
+    quiet_transformers,
+    weights_digest,
+)
 from lightune.models.speedups import drop_frozen_dropout
 from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
 from lightune.models.tokenizers import load_tokenizer
@@ -41,6 +48,7 @@ __all__ = [
     "as_linear",
     "can_pack",
     "checkpoint_labels",
+    "computed_by",
     "count_own_tokens",
     "draw_head",
     "drop_frozen_dropout",

@@ -70,7 +70,7 @@ class CausalInBlocks(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of query, key and value."""
         query, key, value, found, *sums = ctx.saved_tensors
-        of_query, of_key, of_value = (torch.zeros_like(one) for one in (query, key, value))
+        of_query, of_key, of_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
         unseen = _unseen(ctx.parts, query)
         for block, weights in zip(_blocks(ctx.parts), sums, strict=True):
             of_queries, of_keys, of_values = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(

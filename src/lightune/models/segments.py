@@ -87,8 +87,9 @@ def causal_in_segments(
     """Causal attention within each text of a packed row.
 
     query: [1, heads, tokens, width]; key, value: the same, or with fewer heads, each shared by several of the query's.
-    Returns [1, tokens, heads, width]. Two back ends: torch's varlen attention on CUDA in half precision, one call for
-    all texts; else each text by itself, which is what the first is tested against.
+    Returns [1, tokens, heads, width]. Three back ends: torch's varlen attention on CUDA in half precision, one call for
+    all texts; `CausalInBlocks` for float32 on a CPU; else each text by itself, which is what the others are tested
+    against.
     """
     query, key, value = _in_autocasts_type(query, key, value)
     if _has_varlen(query, dropout):

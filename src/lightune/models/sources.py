@@ -76,6 +76,12 @@ def weights_digest(source: ModelSource) -> str | None:
     return digest.hexdigest()
 
 
+def computed_by(source: ModelSource) -> list[str | None]:
+    """What the answers of a model depend on beside its input: where it is, its weights, and how it is configured."""
+    weights = weights_digest(source) or getattr(source.config, "_commit_hash", None)
+    return [source.location, weights, source.config.to_json_string()]
+
+
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Keep transformers' load reports, progress bars and deprecation warnings (peft's calls cause some) from the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int
     packed, onednn = can_pack(model), onednn_pays()
     quicken(model, onednn)
     layouts = laid_out_bytes(model, training=True)
-    laid_out = onednn and has_room(layouts)
+    laid_out = has_room(layouts)
     longest = int(rows.encoded.lengths.max())
     step = _step_tokens(rows, recipe)
     default = GPU_TOKENS if pick_device().name == "cuda" else CPU_TOKENS
@@ -128,7 +129,11 @@ def kept_plan(folder: Path, model: nn.Module) -> Plan | None:
         and (not plan.packed or can_pack(model))
         and (not plan.onednn or onednn_speed() > 0.0)
     )
-    return plan if possible else None
+    if not possible:
+        return None
+    quicken(model, plan.onednn)
+    # It changes no answer, and there may be less memory than there was.
+    return replace(plan, laid_out=plan.laid_out and has_room(laid_out_bytes(model, training=True)))
 
 
 def keep_plan(plan: Plan, folder: Path) -> None:
@@ -155,10 +160,10 @@ def _why_onednn() -> str:
 
 
 def _why_laid_out(onednn: bool, size: int, picked: bool) -> str:
-    if size == 0:
-        return "there is no frozen weight that a product would gain by"
     if not onednn:
         return "the products are not oneDNN's"
+    if size == 0:
+        return "there is no frozen weight that a product would gain by"
     needs = f"frozen weights in the order that products read them in take {size / 1e9:.2f} GB at most"
     return needs if picked else f"{needs}, more than there is room for"
 

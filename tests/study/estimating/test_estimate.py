@@ -141,6 +141,22 @@ def test_a_rehearsal_trains_with_the_settings_of_the_study(config: StudyConfig) 
 
 
 @pytest.mark.full
+def test_a_rehearsal_tells_what_laid_out_weights_take(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightune.models.layouts.LEAST", 1)
+    monkeypatch.setattr("lightune.compute.quickening.onednn_speed", lambda: 2.0)
+    seen: dict[str, Rehearsal] = {}
+
+    def told(spec: RehearsalSpec) -> Rehearsal:
+        seen[spec.arm] = rehearse(spec)
+        return seen[spec.arm]
+
+    estimate_study(replace(config, arms=("pretrained", "probe", "lora")), rehearse=told)
+    assert all(one.layouts > 0 for one in seen.values())
+    assert seen["lora"].fits[-1].layouts > 0
+    assert {arm: len(one.fits) for arm, one in seen.items()} == {"pretrained": 1, "probe": 3, "lora": 1}
+
+
+@pytest.mark.full
 def test_a_process_of_its_own_sees_its_own_memory(config: StudyConfig) -> None:
     found = estimate_study(replace(config, arms=("lora", "majority")))
     lora, majority = (arm.run for arm in found.arms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,14 @@ def test_a_size_of_micro_batch_counts_once() -> None:
     assert new_shapes(np.full(16, 100), recipe, PLAN, seed=0, most=50) == 448
     lengths = 2 ** np.arange(16) % 1000
     assert new_shapes(lengths, recipe, PLAN, seed=0, most=50) > new_shapes(lengths, recipe, PLAN, seed=0, most=3) > 0
+
+
+def test_a_size_of_padded_micro_batch_is_its_own() -> None:
+    recipe = _recipe(steps=20, step_rows=2, batch_size=2)
+    plan = replace(PLAN, packed=False)
+    # Pairs of 90 and 100 tokens, and of either alone: 2 x 90 or 2 x 100 with padding, and nothing is filled up.
+    lengths = np.array([90, 90, 90, 100, 100, 100])
+    assert new_shapes(lengths, recipe, plan, seed=0, most=50) == 180 + 200
 
 
 def test_padding_counts_where_texts_are_padded() -> None:

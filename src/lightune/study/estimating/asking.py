@@ -19,7 +19,7 @@ from lightune.study.estimating.samples import ANSWERS, LOOK, Steps, rehearsed_st
 from lightune.study.estimating.work import Lengths, step_rows
 from lightune.study.portion import portion
 
-TRAINED, FEATURES, ROWS = "trained", "features", "rows"
+TRAINED, FEATURES, ROWS, READY = "trained", "features", "rows", "ready"
 # Characters of the texts that an arm without a model is fitted on: a second or two of TF-IDF.
 CHARACTERS = 2_000_000
 # Of two fittings, what the smaller one has of the larger one's rows.
@@ -30,7 +30,8 @@ WALKED = 400
 
 @dataclass(frozen=True)
 class Asked:
-    """A rehearsal and what it was asked for. kind: TRAINED, FEATURES or ROWS, how its fitting is to be understood."""
+    """A rehearsal and what it was asked for. kind: TRAINED, FEATURES, ROWS or READY, which learns nothing: how its
+    fitting is to be understood."""
 
     kind: str
     spec: RehearsalSpec
@@ -42,7 +43,9 @@ def kind_of(arm: str) -> str:
     """How the arm's fitting grows with its rows."""
     if arm in METHODS or arm == "full":
         return TRAINED
-    return FEATURES if arm == "probe" else ROWS
+    if arm == "probe":
+        return FEATURES
+    return ROWS if arm_kind(arm).learns else READY
 
 
 def ask(config: StudyConfig, splits: Splits, arm: str, key: RunKey, reading: Reading, folder: Path) -> Asked:
@@ -58,6 +61,7 @@ def ask(config: StudyConfig, splits: Splits, arm: str, key: RunKey, reading: Rea
     answers = tuple(rows_for(test, share * budget, key.seed + at) for at, share in enumerate((ANSWERS[0], *ANSWERS)))
     if kind != TRAINED:
         fits = _fits(seen, reading.lengths(seen.train), budget / 2, key.seed)
+        fits = fits[:1] if kind == READY else fits
         return Asked(kind, replace(spec, fits=fits, answers=answers, asked=time.time()), seen)
     train, validation = reading.lengths(seen.train), reading.lengths(seen.validation)
     steps = rehearsed_steps(train, _largest(config, train, reading.width, key.seed), budget, key.seed)

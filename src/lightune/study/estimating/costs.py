@@ -13,12 +13,21 @@ from lightune.arms import arm_kind
 from lightune.arms.rate_search import VALIDATION_ROWS, rate_trials, trial_steps
 from lightune.config import StudyConfig
 from lightune.records import Plan, Rows, Splits
-from lightune.study.estimating.asking import FEATURES, TRAINED, Asked
+from lightune.study.estimating.asking import FEATURES, READY, ROWS, TRAINED, Asked
 from lightune.study.estimating.reading import Reading, characters
 from lightune.study.estimating.rehearsal import FEATURES as FEATURE
 from lightune.study.estimating.rehearsal import LOOK, STEP, FitSeen, Rehearsal
 from lightune.study.estimating.speed import Growth, Speed, fit_speed
-from lightune.study.estimating.work import Lengths, Work, answering_work, looks, new_shapes, training_work, work_of
+from lightune.study.estimating.work import (
+    Lengths,
+    Work,
+    answering_work,
+    looks,
+    new_shapes,
+    training_work,
+    width,
+    work_of,
+)
 
 if TYPE_CHECKING:
     from lightune.training import Recipe
@@ -70,6 +79,8 @@ class Told:
         """Of fitting on `splits` as a run with `seed` sees them, as its cost counts them."""
         if self.asked.kind == TRAINED:
             return Training(self).seconds(splits, seed)
+        if self.asked.kind == READY:
+            return self.last.seconds
         if self.asked.kind == FEATURES:
             speed = self.answer_speed()
             read = sum(speed.seconds(self.work(rows)) for rows in (splits.train, splits.validation))
@@ -92,8 +103,10 @@ class Told:
         rows = (splits.train, splits.validation)
         if self.asked.kind == TRAINED:
             peak = Training(self).peak_bytes(splits, seed)
-        else:
+        elif self.asked.kind == ROWS:
             peak = self._grown_peak(len(splits.train))
+        else:
+            peak = self.last.peak
         kept = 0
         if arm_kind(self.asked.spec.arm).needs_model:
             kept = sum(TOKEN_BYTES * int(self.reading.lengths(one).sum()) + ROW_BYTES * len(one) for one in rows)
@@ -104,7 +117,7 @@ class Told:
         seen before take no more room."""
         peaks = [fit.peak for fit in self.seen.fits[1:]]
         (small, _), (large, _) = self.asked.spec.fits[1:]
-        if self.asked.kind == FEATURES or len(large) <= len(small):
+        if len(large) <= len(small):
             return peaks[-1]
         each = (peaks[1] - peaks[0]) / (len(large) - len(small))
         return int(peaks[1] + max(each, 0.0) * max(rows - len(large), 0))
@@ -122,10 +135,14 @@ class Told:
         return int(held + max(above) + each * max(most - largest[-1], 0))
 
     def _layouts(self, splits: Splits) -> int:
-        """What a prediction of many tokens takes for weights in another layout; the rehearsed ones had few."""
+        """What passes over many tokens take for weights in another layout; the rehearsed ones had few."""
         from lightune.compute import LAID_OUT_FROM
 
-        most = max(self.work(rows).tokens for rows in (splits.test, splits.validation, *splits.extra.values()))
+        if not self.seen.layouts:
+            return 0
+        read = [splits.test, splits.validation, *splits.extra.values()]
+        read += [splits.train] if self.asked.kind == FEATURES else []
+        most = max(int(self.reading.lengths(rows).sum()) for rows in read)
         return self.seen.layouts if most >= LAID_OUT_FROM else 0
 
 
@@ -168,23 +185,24 @@ class Training:
         # The first look meets everything for the first time.
         self.look = max(min(viewed) - self._forward(self._rehearsed_lengths()), 0.0)
         self.save = max(statistics.median(saved), 0.0) if saved else 0.0
-        self.once = self._once(marks[0].at, marks[-1].at) + sum(viewed) - len(viewed) * min(viewed)
+        self.first_look = sum(viewed) - len(viewed) * min(viewed)
+        self.once = self._once(marks[0].at, marks[-1].at)
 
     def seconds(self, splits: Splits, seed: int) -> float:
         """Of the training with its trials, to its last step."""
         train, validation = (self.told.reading.lengths(rows) for rows in (splits.train, splits.validation))
         recipe = self._recipe(len(train))
         encoding = self.told.reading.second_per_token * int(train.sum() + validation.sum())
-        return (
-            encoding + self._training(train, validation, recipe, seed) + self._trials(train, validation, recipe, seed)
-        )
+        training = self._training(train, validation, recipe, seed)
+        return encoding + self.first_look + training + self._trials(train, validation, recipe, seed)
 
     def peak_bytes(self, splits: Splits, seed: int) -> int:
         """Of the rehearsed peak, and what a larger micro-batch than the rehearsed ones adds."""
         train = self.told.reading.lengths(splits.train)
         largest = training_work(train, self._recipe(len(train)), self.plan, seed).largest
         seen = max(work.largest for work in self.done)
-        each = max(self.told.last.peak - self.told.seen.answers[0].held, 0) / max(seen, 1)
+        beside = self.told.seen.answers[0].held + self.told.last.layouts  # which do not grow with a batch
+        each = max(self.told.last.peak - beside, 0) / max(seen, 1)
         peak = int(self.told.last.peak + each * (largest - seen if largest > seen else 0))
         return peak + self._kept_by_products(train, seed)
 
@@ -192,16 +210,15 @@ class Training:
         """What the matrix products' library will have kept beyond what it kept in the rehearsal."""
         if not self.plan.onednn:
             return 0
-        from lightune.compute import packed_width
-
         # To the first look, which has sizes of its own.
         marks = self.told.last.marks
         first = next((at for at, mark in enumerate(marks) if mark.kind == LOOK), len(marks))
         held = [mark.held for mark in marks[:first]]
-        met = {packed_width(work.tokens) for work in self.done[1:first]}
+        before, *widths = (width(work.tokens, self.plan.packed) for work in self.done[:first])
+        met = set(widths) - {before}
         each = max(max(held) - held[0], 0) / max(sum(met), 1)
         to_come = new_shapes(train, self._recipe(len(train)), self.plan, seed, SIZES)
-        return int(each * max(to_come - sum(met) - self.done[0].tokens, 0))
+        return int(each * max(to_come - sum(met) - before, 0))
 
     def _training(self, train: Lengths, validation: Lengths, recipe: Recipe, seed: int) -> float:
         count = looks(recipe)

@@ -55,13 +55,15 @@ class Mark:
 
 @dataclass(frozen=True)
 class FitSeen:
-    """A fitting. seconds: as the arm's cost counts them; wall: with loading; peak: resident bytes."""
+    """A fitting. seconds: as the arm's cost counts them; wall: with loading; peak: resident bytes; layouts: of them,
+    those of weights that were laid out beforehand."""
 
     seconds: float
     wall: float
     peak: int
     marks: tuple[Mark, ...] = ()
     plan: Plan | None = None
+    layouts: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def rehearse(spec: RehearsalSpec) -> Rehearsal:
         held = resident_bytes()
         predicted = fitted.predict_each(splits.test.take(_at(rows)))
         answers.append(AnswerSeen(predicted.seconds, held, peak_memory_bytes()))
-    return Rehearsal(startup, tuple(fits), tuple(answers), _layouts(fitted))
+    return Rehearsal(startup, tuple(fits), tuple(answers), _layouts(fitted, training=False))
 
 
 def _fit(spec: RehearsalSpec, splits: Splits, train: Rows, validation: Rows, at: int) -> tuple[FitSeen, Fitted]:
@@ -131,18 +133,20 @@ def _fit(spec: RehearsalSpec, splits: Splits, train: Rows, validation: Rows, at:
     wall = time.perf_counter() - start
     facts = fitted.facts
     plan = facts.training.plan if facts.training is not None else None
-    return FitSeen(facts.fit_seconds, wall, peak_memory_bytes(), tuple(marks.seen), plan), fitted
+    layouts = _layouts(fitted, training=True) if plan is not None and plan.laid_out else 0
+    return FitSeen(facts.fit_seconds, wall, peak_memory_bytes(), tuple(marks.seen), plan, layouts), fitted
 
 
-def _layouts(fitted: Fitted) -> int:
-    """Bytes that `fitted` lays weights out in where it answers for many texts; 0 where that is too much."""
+def _layouts(fitted: Fitted, training: bool) -> int:
+    """Bytes that `fitted` lays weights out in, in a training or where it answers for many texts; 0 where that is too
+    much."""
     from torch import nn
 
     from lightune.compute import has_room
     from lightune.models import laid_out_bytes
 
     model = getattr(fitted, "model", None) or getattr(getattr(fitted, "scorer", None), "model", None)
-    size = laid_out_bytes(model, training=False) if isinstance(model, nn.Module) else 0
+    size = laid_out_bytes(model, training) if isinstance(model, nn.Module) else 0
     return size if has_room(size) else 0
 
 

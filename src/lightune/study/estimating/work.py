@@ -80,16 +80,23 @@ def training_work(lengths: Lengths, recipe: Recipe, plan: Plan, seed: int) -> Wo
 
 def new_shapes(lengths: Lengths, recipe: Recipe, plan: Plan, seed: int, most: int) -> int:
     """Tokens of a training's micro-batches that are of a width which none before them had, the first `most` of them."""
-    from lightune.compute import packed_width
     from lightune.training import micro_batches
 
     found: set[int] = set()
     for rows in step_rows(len(lengths), recipe, seed):
         own = lengths[rows]
-        found |= {packed_width(int(own[batch].sum())) for batch in micro_batches(plan, own, recipe.batch_size)}
+        batches = micro_batches(plan, own, recipe.batch_size)
+        found |= {width(work_of(own, [batch], plan.packed).tokens, plan.packed) for batch in batches}
         if len(found) >= most:
             break
     return sum(sorted(found)[:most]) if len(found) <= most else int(sum(found) * most / len(found))
+
+
+def width(tokens: int, packed: bool) -> int:
+    """Of the matrices of a batch with so many `tokens`."""
+    from lightune.compute import packed_width
+
+    return packed_width(tokens) if packed else tokens
 
 
 def looks(recipe: Recipe) -> int:
