@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,28 +96,25 @@ def config_of(one: Case, shared: Path | None) -> StudyConfig | None:
 def measured(one: Case, config: StudyConfig) -> list[dict[str, Any]]:
     """A line for each arm and figure: predicted, actual, and the relative error."""
     estimate = estimate_study(config)
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
         result = run_study(config, out)
-    lines = []
+    took = time.perf_counter() - start
+    lines = [compared(one, "(study)", "study_seconds", estimate.seconds, took)]
     for predicted, arm in zip(estimate.arms, result.arms, strict=True):
         if predicted.run is None or arm.cost is None:
             lines.append({"case": one.name, "arm": arm.name, "figure": predicted.reason or arm.reason or "no cost"})
             continue
         for figure in ("fit_seconds", "predict_seconds", "peak_memory_bytes"):
-            told, actual = getattr(predicted.run, figure), getattr(arm.cost, figure)
-            error = told / actual - 1 if actual > 0 else 0.0
-            lines.append(
-                {
-                    "case": one.name,
-                    "arm": arm.name,
-                    "figure": figure,
-                    "predicted": told,
-                    "actual": actual,
-                    "error": error,
-                    "estimate_took": estimate.took_seconds,
-                }
-            )
+            lines.append(compared(one, arm.name, figure, getattr(predicted.run, figure), getattr(arm.cost, figure)))
     return lines
+
+
+def compared(one: Case, arm: str, figure: str, predicted: float, actual: float) -> dict[str, Any]:
+    error = predicted / actual - 1 if actual > 0 else 0.0
+    return {
+        "case": one.name, "arm": arm, "figure": figure, "predicted": predicted, "actual": actual, "error": error,
+    }  # fmt: skip
 
 
 def show(line: dict[str, Any]) -> None:
@@ -132,7 +130,7 @@ def show(line: dict[str, Any]) -> None:
 
 
 def summary(lines: list[dict[str, Any]]) -> None:
-    for figure in ("fit_seconds", "predict_seconds", "peak_memory_bytes"):
+    for figure in ("study_seconds", "fit_seconds", "predict_seconds", "peak_memory_bytes"):
         counted = [
             abs(line["error"])
             for line in lines

@@ -182,8 +182,11 @@ class Training:
             for before, mark, number in pairs
             if _are(before, mark, LOOK, STEP)
         ]
-        # The first look meets everything for the first time.
-        self.look = max(min(viewed) - self._forward(self._rehearsed_lengths()), 0.0)
+        # What a look takes beside its passes, or else how much sooner these go than a prediction's: weights are laid
+        # out in a training. The first look meets everything for the first time.
+        passes = self._forward(self._rehearsed_lengths())
+        self.look = max(min(viewed) - passes, 0.0)
+        self.pace = min(min(viewed) / passes, 1.0) if passes > 0 else 1.0
         self.save = max(statistics.median(saved), 0.0) if saved else 0.0
         self.first_look = sum(viewed) - len(viewed) * min(viewed)
         self.once = self._once(marks[0].at, marks[-1].at)
@@ -223,7 +226,7 @@ class Training:
     def _training(self, train: Lengths, validation: Lengths, recipe: Recipe, seed: int) -> float:
         count = looks(recipe)
         steps = self.speed.seconds(training_work(train, recipe, self.plan, seed))
-        return self.once + steps + count * (self.look + self._forward(validation)) + (count - 1) * self.save
+        return self.once + steps + count * (self.look + self.pace * self._forward(validation)) + (count - 1) * self.save
 
     def _trials(self, train: Lengths, validation: Lengths, recipe: Recipe, seed: int) -> float:
         count = rate_trials(self.told.config) if self.told.asked.spec.arm != "full" else 0
