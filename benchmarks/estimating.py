@@ -1,4 +1,4 @@
-"""How near `lightune study --estimate` comes: ten studies estimated, then run, none of them used to fit anything.
+"""How near `lightune study --estimate` comes: studies estimated, then run, none of them used to fit anything.
 
     python benchmarks/estimating.py [--shared FOLDER] [--only 1,4] [--json FILE] [--repeat N]
 
@@ -71,6 +71,13 @@ CASES = [
     case(
         "gpt2, short", GPT2, IMDB, "lora,full", (96, 32, 96), {"lora": LoraConfig(rank=32)}, max_steps=10, evaluations=1
     ),
+    # The method was looked over on those above. These were chosen before they were first run, and run once.
+    case("padded methods", "embedded", "embedded", "prefix-tuning,bitfit", (500, 150, 96), max_steps=60),
+    case("two seeds", "embedded", "embedded", "majority,probe,pissa", (700, 250, 80), {"seeds": 2}, max_steps=70),
+    case("small batches", TINY, IMDB, "tfidf,lora", (2000, 300, 128), max_steps=150, batch_size=8),
+    case("top blocks", TINY, IMDB, "lora", (900, 200, 256), max_steps=80, top_blocks=2, evaluations=4),
+    case("long and accumulated", TINY, IMDB, "dora,full", (300, 100, 512), max_steps=15, accumulation=2),
+    case("gpt2, long", GPT2, IMDB, "lora", (48, 24, 512), max_steps=6, evaluations=2),
 ]
 
 

@@ -13,6 +13,8 @@ from lightune.study import chosen, estimate_study
 from lightune.study.estimating import study as estimating
 from lightune.study.estimating.reading import read
 from lightune.study.estimating.rehearsal import Rehearsal, RehearsalSpec, rehearse
+from lightune.study.estimating.training import Training
+from lightune.study.estimating.work import Lengths
 from tests.study.shared import quick_config, unchanged, write_reviews
 
 ARMS = ("majority", "tfidf", "pretrained", "probe", "lora")
@@ -154,6 +156,27 @@ def test_a_rehearsal_tells_what_laid_out_weights_take(config: StudyConfig, monke
     assert all(one.layouts > 0 for one in seen.values())
     assert seen["lora"].fits[-1].layouts > 0
     assert {arm: len(one.fits) for arm, one in seen.items()} == {"pretrained": 1, "probe": 3, "lora": 1}
+
+
+@pytest.mark.full
+def test_the_states_below_the_top_blocks_are_counted_once_for_each_text(
+    config: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    real = Training._trunk
+
+    def seen(self: Training, lengths: Lengths) -> float:
+        taken = real(self, lengths)
+        counted.append(len(lengths) if taken > 0 else 0)
+        return taken
+
+    monkeypatch.setattr(Training, "_trunk", seen)
+    for top_blocks in (None, 1):
+        counted.clear()
+        training = replace(config.training, top_blocks=top_blocks)
+        estimated(replace(config, arms=("lora",), training=training))
+        # Those of the rehearsal, which are left out of what a training takes once, and then the study's.
+        assert counted[-2:] == ([0, 0] if top_blocks is None else [30, 10]), counted
 
 
 @pytest.mark.full

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lightune.arms.base import Fitted
 
 # What an arm tells of while it is fitted.
-STEP, LOOK, FEATURES = "step", "look", "features"
+STEP, LOOK, FEATURES, TRUNK = "step", "look", "features", "trunk"
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class RehearsalSpec:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that an arm told of: a step or a look at validation that ended, or features. at: seconds; held:
-    resident bytes then."""
+    """Something that an arm told of: a step or a look at validation that ended, features, or states of the trunk.
+    at: seconds; held: resident bytes then."""
 
     kind: str
     at: float
@@ -94,7 +94,7 @@ class Marks:
     seen: list[Mark] = field(default_factory=list)
 
     def __call__(self, phase: str, done: int, total: int, facts: dict[str, Any]) -> None:  # noqa: ARG002
-        kind = {"train": STEP, "features": FEATURES}.get(phase)
+        kind = {"train": STEP, "features": FEATURES, "trunk": TRUNK}.get(phase)
         if facts:
             kind = LOOK if "eval_loss" in facts else None
         if kind is not None:
