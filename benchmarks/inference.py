@@ -32,6 +32,7 @@ OPTIMUM = {
 }
 # A peer's settings: rows of a batch, and whether the texts go in by length.
 WAYS = {"one by one": (1, False), "batches of 16": (16, False), "batches of 16 by length": (16, True)}
+SHORT_WAYS = ("one by one", "batches of 16 by length")
 # Labels' probabilities of sides that compute the same model in another order.
 TOLERANCE = 1e-3
 
@@ -108,7 +109,7 @@ def fastest_of(setting: Setting, folder: Path, rows: Reviews, path: Path, max_le
     try:
         python = python_of(name, setting.work)
         seconds: dict[str, float] = {}
-        for way in WAYS:
+        for way in SHORT_WAYS if setting.short else WAYS:
             say(f"  trying {title}, {way}")
             spec = {**pipeline_spec(setting, name, folder, few, max_length, way), "exported": exported(folder, name)}
             with Worker(module, spec, setting.env(), setting.log(f"{name}-trial"), python=python) as worker:

@@ -17,7 +17,7 @@ from benchmarks.common.setting import STEP_ROWS, Setting
 from benchmarks.common.turns import Entry, say, take_turns
 from benchmarks.training import RANDOM
 
-SHORT_ROWS, ROWS = 12, 2000
+SHORT_ROWS, ROWS = 16, 2000
 SHORT_CUT, CUT = 256, 512
 SHORT_TURNS, TURNS = 1, 3
 EPOCHS, TRIALS, TOP_BLOCKS = 3, 20, 4

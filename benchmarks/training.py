@@ -114,7 +114,9 @@ def turns(
     """Have all sides train, and put together what they took."""
     say(f"training: {what}")
     lengths = rows.lengths(max_length)
-    taken = take_turns(entries, turns_of(setting), setting.log, setting.peak())
+    # In short the longest of all turns is one alone.
+    count = 1 if setting.short and max_length > 512 and setting.turns is None else turns_of(setting)
+    taken = take_turns(entries, count, setting.log, setting.peak())
     padded = {
         entry.name: padded_tokens(
             lengths, entry.spec["batch"], max_length if entry.spec["padding"] != "batch" else None
