@@ -152,10 +152,12 @@ class Training:
     def _once(self, first: float, last: float) -> float:
         """What stands before the first step and after the last look, and the first step's warming up."""
         asked = self.told.asked
-        lengths = self.told.reading.lengths(asked.seen.train)[list(asked.spec.fits[-1][0])]
+        rows = list(asked.spec.fits[-1][0])
+        own = self.told.reading.lengths(asked.seen.train)
+        lengths, once = own[rows], own[sorted(set(rows))]  # a row that comes twice has its states from the first time
         validation = self._rehearsed_lengths()
         encoding = self.told.reading.second_per_token * int(lengths.sum() + validation.sum())
-        counted = encoding + self._trunk(lengths) + self._trunk(validation) + self.speed.seconds(self.done[0])
+        counted = encoding + self._trunk(once) + self._trunk(validation) + self.speed.seconds(self.done[0])
         return max(self.told.last.seconds - (last - first) - counted, 0.0)
 
 
