@@ -100,7 +100,7 @@ def stock(
 def training_spec(setting: Setting, name: str, rows: Reviews, max_length: int) -> dict[str, Any]:
     """What both kinds of sides are told: an epoch over the rows is a turn."""
     path = rows.save(rows_path(setting, name))
-    return setting.training_spec(name, path, max_length, steps_of(setting), turns_of(setting))
+    return setting.training_spec(name, path, max_length, steps_of(setting), turns_of(setting, max_length))
 
 
 def rows_path(setting: Setting, name: str) -> Path:
@@ -114,9 +114,7 @@ def turns(
     """Have all sides train, and put together what they took."""
     say(f"training: {what}")
     lengths = rows.lengths(max_length)
-    # In short the longest of all turns is one alone.
-    count = 1 if setting.short and max_length > 512 and setting.turns is None else turns_of(setting)
-    taken = take_turns(entries, count, setting.log, setting.peak())
+    taken = take_turns(entries, turns_of(setting, max_length), setting.log, setting.peak())
     padded = {
         entry.name: padded_tokens(
             lengths, entry.spec["batch"], max_length if entry.spec["padding"] != "batch" else None
@@ -143,9 +141,10 @@ def steps_of(setting: Setting) -> int:
     return SHORT_STEPS if setting.short else STEPS
 
 
-def turns_of(setting: Setting) -> int:
-    """Turns of each side."""
-    return setting.turns or (SHORT_TURNS if setting.short else TURNS)
+def turns_of(setting: Setting, max_length: int) -> int:
+    """Turns of each side: in short one where they are longest."""
+    short = 1 if max_length > 512 else SHORT_TURNS
+    return setting.turns or (short if setting.short else TURNS)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,10 @@ def tokenizer_digest(tokenizer: Any) -> str | None:
         return None
     try:
         state = backend.to_str()
-    except Exception:  # for a part written in Python the library raises just that class
+    except Exception as error:
+        # For a part written in Python the library raises this bare class, of which all else is a kind.
+        if type(error) is not Exception:
+            raise
         return None
     told = [tokenizers.__version__, bool(backend.encode_special_tokens), state]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()

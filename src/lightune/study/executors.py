@@ -29,11 +29,11 @@ class Executor(Protocol):
 
 
 def in_process(spec: RunSpec, progress: Progress) -> RunRecord:
-    """Do the run here. Its peak memory is then this process's, not its own. Where it failed goes to standard error."""
+    """Do the run here. Its peak memory is then this process's, not its own. Where something unforeseen was raised goes
+    to standard error."""
     try:
         return execute_run(spec, progress)
     except LightuneError as error:
-        traceback.print_exc()
         return failed_record(spec, str(error))
     except Exception as error:
         # Whatever an arm or a library raises is the run's end, not the study's: it is recorded with its kind.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import cattrs
 
 from lightune.config import StudyConfig
-from lightune.errors import RunError
 from lightune.evaluation import check_predictions
 from lightune.fresh import fresh_processes
 from lightune.predictions import write_predictions
 from lightune.progress import Progress
 from lightune.records import RunKey, RunRecord, Splits, dumps, from_json, to_json
 from lightune.runtime import seed_everything
+from lightune.study.checkpoints import OwnCheckpoints, drop_checkpoints
 from lightune.study.handover import read_splits, write_cut
 from lightune.study.keeping import Saved, save_and_certify
 from lightune.study.measured import answers_of, cost_of, predictions_of, temperature_of
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 RECORD = "record.json"
 PREDICTIONS = "predictions.parquet"
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         certificate=saved.certificate,
     )
     write_whole(folder / RECORD, dumps(record))
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    drop_checkpoints(folder)
     return record
 
 
@@ -144,33 +142,5 @@ def _fit(context: ArmContext, splits: Splits, fingerprint: str) -> Fitted:
     from lightune.arms.rate_search import rate_trials
 
     # How many rates are tried may follow from how many adapters there are, which is no part of a run's fingerprint.
-    gone_on = _own_checkpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}")
-    try:
+    with OwnCheckpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}"):
         return make_arm(context).fit(splits.train, splits.validation)
-    except OSError:
-        raise  # No room, no right to write: nothing is wrong with the checkpoints, and the next try goes on from them.
-    except RunError:
-        _drop_checkpoints(context.scratch)  # What diverged would diverge again from there.
-        raise
-    except Exception:  # whatever an arm, peft or torch raise on the way; it is raised again
-        # A run that began here keeps its checkpoints for the next try. One that had gone on from them may have tripped
-        # over them, and would again: the next starts anew.
-        if gone_on:
-            _drop_checkpoints(context.scratch)
-        raise
-
-
-def _drop_checkpoints(folder: Path) -> None:
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-
-
-def _own_checkpoints(folder: Path, fingerprint: str) -> bool:
-    """Remove the checkpoints of a run with other settings, which this one must not go on from. Returns whether there
-    are any of its own."""
-    mark = folder / CHECKPOINTS / "fingerprint"
-    if mark.exists() and mark.read_text(encoding="utf-8") == fingerprint:
-        return True
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    mark.parent.mkdir(parents=True)
-    mark.write_text(fingerprint, encoding="utf-8")
-    return False

@@ -103,6 +103,8 @@ class Marks:
 
 def rehearse(spec: RehearsalSpec) -> Rehearsal:
     """Fit and ask the arm on the rows of `spec`, in this process, which should have done nothing else."""
+    from lightune.compute import has_room
+
     splits = portion(read_splits(Path(spec.data)), spec.config, spec.key)
     startup = time.time() - spec.asked
     fits = []
@@ -118,7 +120,8 @@ def rehearse(spec: RehearsalSpec) -> Rehearsal:
         held = resident_bytes()
         predicted = fitted.predict_each(splits.test.take(_at(rows)))
         answers.append(AnswerSeen(predicted.seconds, held, peak_memory_bytes()))
-    return Rehearsal(startup, tuple(fits), tuple(answers), _layouts(fitted, training=False))
+    layouts = _layouts(fitted, training=False)
+    return Rehearsal(startup, tuple(fits), tuple(answers), layouts if has_room(layouts) else 0)
 
 
 def _fit(spec: RehearsalSpec, splits: Splits, train: Rows, validation: Rows, at: int) -> tuple[FitSeen, Fitted]:
@@ -138,16 +141,13 @@ def _fit(spec: RehearsalSpec, splits: Splits, train: Rows, validation: Rows, at:
 
 
 def _layouts(fitted: Fitted, training: bool) -> int:
-    """Bytes that `fitted` lays weights out in, in a training or where it answers for many texts; 0 where that is too
-    much."""
+    """Bytes of what `fitted` would lay weights out in, in a training or where it answers for many texts."""
     from torch import nn
 
-    from lightune.compute import has_room
     from lightune.models import laid_out_bytes
 
     model = getattr(fitted, "model", None) or getattr(getattr(fitted, "scorer", None), "model", None)
-    size = laid_out_bytes(model, training) if isinstance(model, nn.Module) else 0
-    return size if has_room(size) else 0
+    return laid_out_bytes(model, training) if isinstance(model, nn.Module) else 0
 
 
 def resident_bytes() -> int:

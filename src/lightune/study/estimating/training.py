@@ -10,7 +10,7 @@ import numpy as np
 
 from lightune.arms.rate_search import VALIDATION_ROWS, rate_trials, trial_steps
 from lightune.records import Splits
-from lightune.study.estimating.rehearsal import LOOK, STEP, TRUNK
+from lightune.study.estimating.rehearsal import LOOK, STEP, TRUNK, Mark
 from lightune.study.estimating.speed import fit_speed
 from lightune.study.estimating.work import (
     Lengths,
@@ -161,5 +161,5 @@ class Training:
         return max(self.told.last.seconds - (last - first) - counted, 0.0)
 
 
-def _are(before: object, mark: object, one: str, other: str) -> bool:
-    return getattr(before, "kind", None) == one and getattr(mark, "kind", None) == other
+def _are(before: Mark, mark: Mark, one: str, other: str) -> bool:
+    return before.kind == one and mark.kind == other

@@ -1,0 +1,52 @@
+"""The checkpoints in a run's folder: whose they are, and when the next try may go on from them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from lightune.errors import RunError
+
+CHECKPOINTS = "checkpoints"
+
+
+class OwnCheckpoints:
+    """While an arm is fitted: it meets no checkpoints in `folder` but those of a run of the same fingerprint, and
+    leaves none behind that the next try would trip over. It swallows no exception."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.folder = folder
+        self.fingerprint = fingerprint
+        self.gone_on = False
+
+    def __enter__(self) -> None:
+        """Remove the checkpoints of a run with other settings."""
+        mark = self.folder / CHECKPOINTS / "fingerprint"
+        if mark.exists() and mark.read_text(encoding="utf-8") == self.fingerprint:
+            self.gone_on = True
+            return
+        drop_checkpoints(self.folder)
+        mark.parent.mkdir(parents=True)
+        mark.write_text(self.fingerprint, encoding="utf-8")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._in_the_way(error):
+            drop_checkpoints(self.folder)
+
+    def _in_the_way(self, error: BaseException | None) -> bool:
+        if isinstance(error, RunError):
+            return True  # what diverged would diverge again from there
+        if isinstance(error, OSError) or not isinstance(error, Exception):
+            # All went well, it was stopped, or there was no room or no right to write: nothing is wrong with them.
+            return False
+        # A run that began here keeps its checkpoints for the next try. One that had gone on from them may have tripped
+        # over them, and would again: the next starts anew.
+        return self.gone_on
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Remove those of the run in `folder`."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
