@@ -29,6 +29,8 @@ KINDS = {
 SECONDS = 10.0
 # Between two bytes of a slow socket.
 EVERY = 1.0
+# So many are opened a second: all at once they would wait for one another's connections, which is no slowness of theirs.
+OPENED = 500
 SMALL = b'{"text": "A film.", "models": ["lora"]}'
 SLOWER = 3.0
 
@@ -45,11 +47,12 @@ class Held:
         return max(self.seconds, default=0.0)
 
 
-async def hold(port: int, kind: str, count: int, seconds: float = 2 * SECONDS) -> Held:
+async def hold(port: int, kind: str, count: int, seconds: float = 3 * SECONDS) -> Held:
     """Open `count` sockets of a kind and wait until the server closes them."""
     closed: list[float] = []
 
-    async def one() -> None:
+    async def one(number: int) -> None:
+        await asyncio.sleep(number / OPENED)
         begun = time.monotonic()
         first, slowly = KINDS[kind]
         try:
@@ -67,7 +70,7 @@ async def hold(port: int, kind: str, count: int, seconds: float = 2 * SECONDS) -
             sending.cancel()
             writer.transport.abort()
 
-    tasks = [asyncio.create_task(one()) for _ in range(count)]
+    tasks = [asyncio.create_task(one(number)) for number in range(count)]
     _, pending = await asyncio.wait(tasks, timeout=seconds)
     for task in pending:
         task.cancel()
