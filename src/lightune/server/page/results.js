@@ -17,6 +17,8 @@ const STEADY = 0.0005;
 export class Results {
   #api;
   #asking = null;
+  #given = [];
+  // The same, the one that others are compared with first.
   #models = [];
   #shown = ROWS;
   #rows = new Map();
@@ -44,7 +46,7 @@ export class Results {
   /** Show the answers of `asking` from now on. models: the hosted arms that it asks, in order. */
   start(asking, models) {
     this.#asking = asking;
-    this.#models = models;
+    this.#given = models;
     const usual = usualBefore(models);
     byId("before").replaceChildren(...models.map(({name}) => element("option", {value: name, selected: name === usual}, name)));
     byId("before-label").hidden = byId("changed-label").hidden = models.length < 2;
@@ -71,8 +73,8 @@ export class Results {
 
   #afresh() {
     this.#rows.clear();
-    const first = (model) => (model.name === this.before ? 0 : 1);
-    this.#models.sort((a, b) => first(a) - first(b));
+    const isBefore = (model) => model.name === this.before;
+    this.#models = [...this.#given.filter(isBefore), ...this.#given.filter((model) => !isBefore(model))];
     byId("heads").replaceChildren(element("th", {scope: "col", role: "columnheader"}, "Text"), ...this.#models.map((model) => this.#head(model)));
     byId("answers").style.setProperty("--least", `${WIDTHS[0] + WIDTHS[1] * this.#models.length}rem`);
     this.#again();
