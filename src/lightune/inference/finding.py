@@ -29,7 +29,7 @@ def find_artifact(folder: str | Path, arm: str | None = None) -> Path:
         what = "it is a file" if path.exists() else "it does not exist"
         raise ModelError(f"{folder}: a study's or an arm's folder is expected, but {what}.")
     if is_artifact(path):
-        if arm is not None and arm != _arm_of(path):
+        if arm is not None and arm != arm_of(path):
             raise ConfigError(f"--arm {arm}: {folder} is a single arm's folder; leave --arm out, or name the study.")
         return path
     arms = arms_of(path)
@@ -72,23 +72,36 @@ def _of_first_seed(artifact: Path) -> Path:
     return arm.parent.parent if arm.parent.name == SEEDS_FOLDER else arm
 
 
+def default_arm(study: Path) -> str | None:
+    """The arm of a study that answers where none is named: `lora`, else the only trained one, else None."""
+    arms = arms_of(study)
+    if DEFAULT_ARM in arms:
+        return DEFAULT_ARM
+    trained = _trained(study, arms)
+    return trained[0] if len(trained) == 1 else None
+
+
 def _choose(folder: str | Path, arms: list[str], arm: str | None) -> str:
+    study = Path(folder).expanduser()
     if arm is not None:
         if arm not in arms:
             raise ConfigError(f"--arm {arm}: {folder} has {', '.join(arms)}.")
         return arm
-    if DEFAULT_ARM in arms:
-        return DEFAULT_ARM
-    trained = [name for name in arms if _kind_of(Path(folder).expanduser() / "arms" / name) in TRAINED]
-    if len(trained) == 1:
-        return trained[0]
-    several = "several trained arms and no default among them" if trained else "no trained arm"
+    chosen = default_arm(study)
+    if chosen is not None:
+        return chosen
+    several = "several trained arms and no default among them" if _trained(study, arms) else "no trained arm"
     raise ConfigError(f"{folder} has {several}; name one with --arm: {', '.join(arms)}.")
+
+
+def _trained(study: Path, arms: list[str]) -> list[str]:
+    return [name for name in arms if _kind_of(study / "arms" / name) in TRAINED]
 
 
 def _kind_of(folder: Path) -> str | None:
     return read_manifest(folder).kind if (folder / "lightune.json").exists() else None
 
 
-def _arm_of(folder: Path) -> str | None:
+def arm_of(folder: Path) -> str | None:
+    """The arm that made the artefact in `folder`; None for what lightune did not make."""
     return read_manifest(folder).arm if (folder / "lightune.json").exists() else None

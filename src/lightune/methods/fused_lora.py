@@ -34,7 +34,7 @@ def merge_plain_lora(model: nn.Module) -> bool:
     """Write the adapter of `model` into its weights where it is plain LoRA on float32 layers, in place, so that what
     follows computes without it. Answers agree within 1e-5 of before. Returns whether it did."""
     layers: list[Any] = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-    if not isinstance(model, PeftModel) or not all(type(layer) is LoraLinear and _is_plain(layer) for layer in layers):
+    if not isinstance(model, PeftModel) or not all(type(layer) is LoraLinear and is_plain(layer) for layer in layers):
         return False
     model.eval()
     model.merge_adapter()
@@ -78,7 +78,7 @@ class LoraByOneDnn(torch.autograd.Function):
 
 
 def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    if args or kwargs or not _is_plain(self) or not fits_onednn(x, self.base_layer.weight):
+    if args or kwargs or not is_plain(self) or not fits_onednn(x, self.base_layer.weight):
         return LoraLinear.forward(self, x, *args, **kwargs)
     (active,) = self.active_adapters
     base = self.base_layer
@@ -89,7 +89,8 @@ def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return cast(Tensor, rows.view(*x.shape[:-1], -1))
 
 
-def _is_plain(layer: Any) -> bool:
+def is_plain(layer: Any) -> bool:
+    """Whether a LoRA layer computes W x + b + s B A x by its one active adapter, with nothing beside it."""
     active = list(layer.active_adapters)
     if len(active) != 1 or active[0] not in layer.lora_A or layer.disable_adapters or layer.merged:
         return False
