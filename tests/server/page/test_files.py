@@ -92,7 +92,11 @@ def test_a_column_that_has_the_answers_name_is_kept(films):
 def test_a_file_can_be_dropped(films):
     page = films.page
     data = page.evaluate_handle(
-        """() => { const data = new DataTransfer(); data.items.add(new File(["text\\ngood\\n"], "dropped.csv")); return data; }"""
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["text\\ngood\\n"], "dropped.csv"));
+            return data;
+        }"""
     )
     page.dispatch_event("#texts", "dragover", {"dataTransfer": data})
     page.dispatch_event("#texts", "drop", {"dataTransfer": data})

@@ -112,7 +112,7 @@ def test_a_server_that_is_gone_and_comes_back(sites, visits):
     page.get_by_role("button", name="Which words? Text 1, lora").click()
     page.locator(".why").get_by_text("The server cannot be reached.").wait_for()
     page.get_by_role("button", name="Predict").click()
-    page.get_by_role("alert").get_by_text("The server cannot be reached. Is `lightune serve` still running?").wait_for()
+    page.get_by_role("alert").get_by_text("The server cannot be reached. Is “lightune serve” still running?").wait_for()
     site.start()
     page.locator(".actions").get_by_role("button", name="Try again").click()
     page.get_by_text("1 text answered").wait_for()

@@ -1,7 +1,7 @@
 // The server, asked in its own words (openapi.json), and its refusals as sentences.
 
 const LOCKED = "The server asks for its API key.";
-const GONE = "The server cannot be reached. Is `lightune serve` still running?";
+const GONE = "The server cannot be reached. Is “lightune serve” still running?";
 export const ODD = "The server's answer cannot be read. Is another program between this page and the server?";
 // Where an answer that says "later" does not say when.
 const WAIT = 2;

@@ -7,7 +7,7 @@ import {beginning, count, percent} from "./format.js";
 
 const ROWS = 50;
 // Of the column of texts, and of an arm's.
-const WIDTHS = [17, 13.5];
+const WIDTHS = [15, 12.5];
 const CHARACTERS = 280;
 // Labels that an answer shows before the rest is folded.
 const LABELS = 3;
@@ -147,7 +147,7 @@ export class Results {
     const more = surer(answer, name, this.before);
     if (more === null || Math.abs(more) < STEADY) return element("p", {class: "hint"}, "as before");
     const size = (Math.abs(more) * 100).toFixed(1);
-    return element("p", {class: "hint"}, `same label, ${size} points ${more > 0 ? "surer" : "less sure"}`);
+    return element("p", {class: "hint"}, `${size} points ${more > 0 ? "surer" : "less sure"}`);
   }
 
   #toggle(row, button, text, model, answer) {
