@@ -1,14 +1,7 @@
-// The server, asked in its own words (openapi.json), and its refusals in plain ones.
+// The server, asked in its own words (openapi.json), and its refusals as sentences.
 
-const SENTENCES = {
-  401: "The server asks for its API key.",
-  404: "The server does not know this address. Is it another version than this page? Reload the page.",
-  413: "The server found the request too large.",
-  421: "The server does not answer under this address: open it under the name or number that it prints at its start.",
-  429: "The server has too much to do.",
-  503: "The server is shutting down.",
-};
-const GONE = "The server cannot be reached. Is `lightune serve` still running?";
+const LOCKED = "The server asks for its API key.";
+const GONE = "The server cannot be reached. Is “lightune serve” still running?";
 export const ODD = "The server's answer cannot be read. Is another program between this page and the server?";
 // Where an answer that says "later" does not say when.
 const WAIT = 2;
@@ -108,8 +101,7 @@ async function sentence(answer) {
   } catch {
     // Something else than the server may have answered, in words of its own.
   }
-  const known = SENTENCES[answer.status];
-  if (known) return known;
+  if (answer.status === 401) return LOCKED;
   return typeof said === "string" && said ? `The server says: ${said}` : `The server answered ${answer.status}.`;
 }
 

@@ -51,7 +51,8 @@ function introduce() {
 
 function reportLink(study, report, many) {
   const words = many > 1 ? ["The report of ", named(study)] : ["The study's report"];
-  const link = element("a", {href: report}, ...words);
+  // In a tab of its own, or what was typed and answered here would be gone.
+  const link = element("a", {href: report, target: "_blank"}, ...words, element("span", {class: "hidden"}, " (in a new tab)"));
   link.addEventListener("click", async (event) => {
     if (!api.locked) return;
     // A link carries no key. The report is one file that opens without a server.

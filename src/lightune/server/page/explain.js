@@ -74,7 +74,9 @@ function passage(pieces, strongest) {
     mark.style.setProperty("--strength", String(Math.abs(change) / strongest));
     return [mark, text.slice(words.length)];
   });
-  return element("p", {class: "passage", dir: "auto"}, ...spans.flat());
+  // One that is scrolled must be reached by the keyboard.
+  const scrolled = pieces.length > MANY ? {tabindex: "0", role: "region", "aria-label": "The text with its marked words"} : {};
+  return element("div", {class: "passage", dir: "auto", ...scrolled}, ...spans.flat());
 }
 
 const inRuns = (pieces) => pieces.length > MANY && pieces.some((piece) => /\S\s+\S/.test(piece.text));
@@ -90,7 +92,7 @@ function legend(label, pieces, model) {
     element("span", {class: "piece against"}, "dashed, \u2212"),
     " against it. The number is how many points its probability falls (+) or rises (\u2212) when these words are left out.",
     inRuns(pieces) ? " In a text this long neighbouring words are left out together." : "",
-    inRuns(pieces) && model.max_length !== null ? ` The model reads ${model.max_length} tokens; words beyond them change nothing.` : "",
+    inRuns(pieces) && model.max_length !== null ? ` The model reads ${model.max_length} tokens: words beyond them change nothing, and leaving out earlier ones lets later ones in.` : "",
   );
 }
 

@@ -7,7 +7,7 @@ import {beginning, count, percent} from "./format.js";
 
 const ROWS = 50;
 // Of the column of texts, and of an arm's.
-const WIDTHS = [17, 13.5];
+const WIDTHS = [15, 12.5];
 const CHARACTERS = 280;
 // Labels that an answer shows before the rest is folded.
 const LABELS = 3;
@@ -17,6 +17,8 @@ const STEADY = 0.0005;
 export class Results {
   #api;
   #asking = null;
+  #given = [];
+  // The same, the one that others are compared with first.
   #models = [];
   #shown = ROWS;
   #rows = new Map();
@@ -44,7 +46,7 @@ export class Results {
   /** Show the answers of `asking` from now on. models: the hosted arms that it asks, in order. */
   start(asking, models) {
     this.#asking = asking;
-    this.#models = models;
+    this.#given = models;
     const usual = usualBefore(models);
     byId("before").replaceChildren(...models.map(({name}) => element("option", {value: name, selected: name === usual}, name)));
     byId("before-label").hidden = byId("changed-label").hidden = models.length < 2;
@@ -71,8 +73,8 @@ export class Results {
 
   #afresh() {
     this.#rows.clear();
-    const first = (model) => (model.name === this.before ? 0 : 1);
-    this.#models.sort((a, b) => first(a) - first(b));
+    const isBefore = (model) => model.name === this.before;
+    this.#models = [...this.#given.filter(isBefore), ...this.#given.filter((model) => !isBefore(model))];
     byId("heads").replaceChildren(element("th", {scope: "col", role: "columnheader"}, "Text"), ...this.#models.map((model) => this.#head(model)));
     byId("answers").style.setProperty("--least", `${WIDTHS[0] + WIDTHS[1] * this.#models.length}rem`);
     this.#again();
@@ -145,7 +147,7 @@ export class Results {
     const more = surer(answer, name, this.before);
     if (more === null || Math.abs(more) < STEADY) return element("p", {class: "hint"}, "as before");
     const size = (Math.abs(more) * 100).toFixed(1);
-    return element("p", {class: "hint"}, `same label, ${size} points ${more > 0 ? "surer" : "less sure"}`);
+    return element("p", {class: "hint"}, `${size} points ${more > 0 ? "surer" : "less sure"}`);
   }
 
   #toggle(row, button, text, model, answer) {

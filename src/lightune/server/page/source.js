@@ -27,7 +27,8 @@ export class Source {
     byId("texts").addEventListener("input", onChange);
     byId("column").addEventListener("change", () => this.#showRows());
     byId("file").addEventListener("change", () => this.#read(byId("file").files[0]));
-    this.#takeDrops(byId("ask"));
+    // Wherever it falls: a file that the page does not take would be opened instead of it.
+    this.#takeDrops(document.body);
     this.#choose();
   }
 
