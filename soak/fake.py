@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from lightune.hosting import Ask, Hosted
 from numpy.typing import NDArray
+
+from lightune.hosting import Ask, Hosted
 
 LABELS = ("bad", "good")
 

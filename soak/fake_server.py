@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -12,7 +13,6 @@ from lightune.server.app import Service
 from lightune.server.limits import Limits
 from lightune.server.serving import Server
 from lightune.server.sockets import addresses_of, bind
-
 from soak.fake import FakeHost
 
 
@@ -27,10 +27,12 @@ def main() -> int:
     service = Service(FakeHost(options.seconds_a_text, options.leak), Access(), Limits(connections=options.connections))
     (listening,) = bind("127.0.0.1", 0, addresses_of("127.0.0.1", 0))
 
-    def say() -> None:
+    def started() -> None:
+        gc.collect()
+        gc.freeze()
         print(f"lightune serves at http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
 
-    server = Server(service, [listening], say)
+    server = Server(service, [listening], started)
     server.run()
     return 0 if server.signalled is None else 128 + signal.Signals(server.signalled)
 

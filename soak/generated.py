@@ -18,8 +18,7 @@ from soak.table import say
 MOST_BODY = 1024
 # Of an operation that takes nothing there is hardly more than one case.
 FEW = 5
-# What holds of each response, whatever was sent. (That wrong requests are refused is tried by hand as well: Schemathesis
-# counts a number like 1.0, which is sound JSON for a whole number, as sound.)
+# What holds of each response, whatever was sent.
 CHECKED = (
     "not_a_server_error",
     "status_code_conformance",
@@ -89,7 +88,9 @@ class _Sender:
             try:
                 case.validate_response(response, checks=self._checks)
             except BaseExceptionGroup as error:
-                self.faults += [f"{operation.label}: {response.status_code} {case.body!r:.200}: {each}" for each in error.exceptions]
+                self.faults += [
+                    f"{operation.label}: {response.status_code} {case.body!r:.200}: {each}" for each in error.exceptions
+                ]
             except AssertionError as error:
                 self.faults.append(f"{operation.label}: {response.status_code} {case.body!r:.200}: {error}")
 

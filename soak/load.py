@@ -1,7 +1,8 @@
 """Load in a process of its own: `python -m soak.load --port 8000 --rate 100 --seconds 10 --request FILE`.
 
 Open model: requests are sent at a constant rate, whether or not earlier ones were answered, as many users would do.
-`--at-once N` is the closed one: N clients that ask, wait for the answer and ask again; it finds out what a server can do.
+`--at-once N` is the closed one: N clients that ask, wait for the answer and ask again. It finds out what a server can
+do.
 """
 
 from __future__ import annotations

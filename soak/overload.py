@@ -41,12 +41,13 @@ def judged(load: Load, health: Watch, factor: int, able: float, seconds: float) 
     statuses, late = load.statuses(), load.latencies()
     told = all(one.retry_after for one in load.got if one.status == 429)
     goodput = load.rate(min(SETTLE, seconds / 4), seconds) / able
+    times = f"200 took {quantile(late, 0.5):.2f} s, p99 {quantile(late, 0.99):.2f} s"
     return [
         Line(name, "only 200, or 429 with Retry-After", f"{statuses}", set(statuses) <= {"200", "429"} and told),
         Line(
             name,
             "goodput at least 90 % of capacity",
-            f"{goodput:.0%} of {able:.1f} a second; 200 took {quantile(late, 0.5):.2f} s, p99 {quantile(late, 0.99):.2f} s",
+            f"{goodput:.0%} of {able:.1f} a second; {times}",
             goodput >= 0.9,
             timed=True,
         ),

@@ -116,7 +116,18 @@ def make_study(folder: Path) -> Path:
     """A small study on the embedded model and reviews; one that is there already stays."""
     if (folder / "results.json").is_file():
         return folder
-    words = ("--model", "embedded", "--data", "embedded", "--train-size", "100", "--test-size", "50", "--max-steps", "5")
+    words = (
+        "--model",
+        "embedded",
+        "--data",
+        "embedded",
+        "--train-size",
+        "100",
+        "--test-size",
+        "50",
+        "--max-steps",
+        "5",
+    )
     arms = ("--evaluations", "1", "--arms", "majority,tfidf,pretrained,lora", "--behaviour", "none")
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "lightune", "study", *words, *arms, "--out", str(folder)]

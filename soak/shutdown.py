@@ -58,7 +58,8 @@ def unanswered(load: Load, signalled: float) -> list[Got]:
     return [
         one
         for one in load.got
-        if (one.status not in ANSWERS and one.fault != REFUSED) or (one.status == 503 and one.start < signalled - MARGIN)
+        if (one.status not in ANSWERS and one.fault != REFUSED)
+        or (one.status == 503 and one.start < signalled - MARGIN)
     ]
 
 

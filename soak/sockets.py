@@ -29,7 +29,7 @@ KINDS = {
 SECONDS = 10.0
 # Between two bytes of a slow socket.
 EVERY = 1.0
-# So many are opened a second: all at once they would wait for one another's connections, which is no slowness of theirs.
+# So many are opened a second: more at once would wait for one another.
 OPENED = 500
 SMALL = b'{"text": "A film.", "models": ["lora"]}'
 SLOWER = 3.0
@@ -94,14 +94,23 @@ def held(port: int, kind: str, count: int) -> Held:
     """`hold` in a process of its own."""
     words = ["--port", str(port), "--kind", kind, "--count", str(count)]
     done = subprocess.run(
-        [sys.executable, "-m", "soak.sockets", *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-m", "soak.sockets", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     found = json.loads(done.stdout)
     return Held(tuple(found["seconds"]), found["still"])
 
 
 def run(
-    work: Path, count: int = 1_000, kinds: Sequence[str] = tuple(KINDS), quiet: float = 10.0, seconds_a_text: float = 0.01
+    work: Path,
+    count: int = 1_000,
+    kinds: Sequence[str] = tuple(KINDS),
+    quiet: float = 10.0,
+    seconds_a_text: float = 0.01,
 ) -> list[Line]:
     """`count` sockets of each kind, while somebody asks for small predictions and for /health."""
     lines: list[Line] = []

@@ -24,7 +24,9 @@ def table(lines: Sequence[Line]) -> str:
     rows = [("check", "must hold", "seen", "")]
     rows += [(one.check, one.guarantee, one.seen, "ok" if one.holds else "FAILED") for one in lines]
     widths = [max(len(row[at]) for row in rows) for at in range(4)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def finish(lines: Sequence[Line]) -> int:

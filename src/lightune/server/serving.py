@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import gc
 import resource
 import signal
 import socket
@@ -77,8 +76,6 @@ class Server(uvicorn.Server):
         except OSError as error:  # somebody else began to listen since the port was bound
             host, port = self._listening[0].getsockname()[:2]
             raise ConfigError(why_not(host, port, error)) from error
-        gc.collect()
-        gc.freeze()  # torch and the models stay: looking through them again and again would stop everybody each time
         self._on_listening()
 
     @contextlib.contextmanager
