@@ -28,7 +28,7 @@ class FakeHost:
         self.seconds = seconds
         self.weight_bytes = 0
         self.asked: list[tuple[Ask, ...]] = []
-        self.before: Callable[[Sequence[Ask]], None] = lambda asked: None
+        self.before: Callable[[Sequence[Ask]], object] = len
         self._keep = keep
         self._leak = leak
         self._leaked: list[bytes] = []

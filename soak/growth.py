@@ -91,7 +91,7 @@ def lines_of(name: str, grown: Grown) -> list[Line]:
     ]
 
 
-def run(work: Path, count: int = 100_000, warm: int = 5_000, control: int = 5_000) -> list[Line]:
+def run(work: Path, count: int = 100_000, warm: int = 5_000, control: int = 1_000) -> list[Line]:
     """A real server, and one that leaks on purpose, which must be found out."""
     with serving(real(make_study(work / "study")), work / "growth.log") as server:
         lines = lines_of("growth", watched(server, count, warm))
@@ -101,8 +101,8 @@ def run(work: Path, count: int = 100_000, warm: int = 5_000, control: int = 5_00
 
 
 def leak(work: Path, count: int) -> Grown:
-    """A server that keeps 64 KiB of each batch."""
-    with serving(fake(0.0, leak=2**16), work / "leak.log") as server:
+    """A server that keeps 256 KiB of each batch."""
+    with serving(fake(0.0, leak=2**18), work / "leak.log") as server:
         return watched(server, count, count // 5, parts=2)
 
 
@@ -117,7 +117,7 @@ def main() -> int:
         asyncio.run(use(options.port, options.requests))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), *((5_000, 2_000, 3_000) if options.short else ())))
+        return finish(run(Path(folder), *((5_000, 2_000, 1_000) if options.short else ())))
 
 
 if __name__ == "__main__":

@@ -96,22 +96,29 @@ def test_a_full_queue_refuses_before_the_body_is_read():
     run(work())
 
 
-def test_more_work_than_can_be_done_in_time_is_refused_and_one_large_request_alone_is_not():
+def test_a_large_request_beside_another_is_refused_and_small_ones_are_taken_until_their_turns_take_too_long():
     async def work():
         host = Held()
-        async with serving(host, wait_seconds=1.0, drain_seconds=2.0) as (service, client):
+        async with serving(host, wait_seconds=0.6, drain_seconds=2.0) as (service, client):
             service.engine.pace = Pace()
-            service.engine.pace.note(1000, 1.0)
+            service.engine.pace.note(1000, 1.0)  # a turn is 256 tokens, a fourth of a second
             host.hold()
-            large = asyncio.create_task(client.post(PREDICT, json={"texts": [LONG] * 32}))  # some 20 s of work
+            large = {"texts": [LONG] * 32, "models": ["lora"]}
+            first = asyncio.create_task(client.post(PREDICT, json=large))  # ten seconds of work
             await until(lambda: service.engine.waiting == 1)
-            late = await client.post(PREDICT, json={"text": "a"})
+            second = await client.post(PREDICT, json=large)
+            small = []
+            for at in range(3):
+                small.append(asyncio.create_task(client.post(PREDICT, json={"text": "a" * 600, "models": ["lora"]})))
+                await until(lambda at=at: service.engine.waiting == at + 2 or small[at].done())
             host.go.set()
-            return (await large).status_code, late.status_code, int(late.headers["retry-after"])
+            answers = [(await answer).status_code for answer in (first, *small)]
+            return second, answers
 
-    alone, late, seconds = run(work())
-    assert (alone, late) == (200, 429)
-    assert 5 <= seconds <= 20
+    second, answers = run(work())
+    assert second.status_code == 429
+    assert 3 <= int(second.headers["retry-after"]) <= 10
+    assert answers == [200, 200, 200, 429]
 
 
 def test_a_client_that_goes_away_frees_its_place_and_is_not_computed():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lightune.errors import RunError
 from lightune.hosting import Ask, Hosted
 from lightune.server.failing import place_of
-from lightune.server.fair_queue import FairQueue, Unit
+from lightune.server.fair_queue import PART, FairQueue, Unit
 from lightune.server.limits import Limits
 from lightune.server.metrics import Metrics
 from lightune.server.model_thread import Answers, Logits, ModelThread, ThreadEnded
@@ -109,17 +109,20 @@ class Engine:
         """Raise Refused (429, 503) where nobody can be let in, before anything is known of the request."""
         if not self._thread.alive:
             raise Refused(NO_MODEL)
-        late = self.pace.seconds(self._tokens) > self._limits.wait_seconds
+        before = self._turns()
+        late = self.pace.seconds(before) > self._limits.wait_seconds
         if self._tickets and (len(self._tickets) >= self._limits.waiting or late):
-            raise Refused(full(self.pace.retry_after(self._tokens)))
+            raise Refused(full(self.pace.retry_after(before)))
 
     def admit(self, tokens: int) -> Ticket:
         """Let a request in, of so many estimated tokens; leaving the ticket's context frees its place.
 
-        A request that is larger than what may wait is let in where nobody else waits. Raises Refused (429, 503).
+        One that takes several turns is let in where all that waits, itself included, can be done before a server that
+        is told to stop has to, or where nobody else waits. Raises Refused (429, 503).
         """
         self.check_room()
-        if self._tickets and self.pace.seconds(self._tokens + tokens) > self._limits.drain_seconds:
+        in_time = self.pace.seconds(self._tokens + tokens) <= self._limits.drain_seconds
+        if self._tickets and tokens > self._turn and not in_time:
             raise Refused(full(self.pace.retry_after(self._tokens)))
         ticket = Ticket(self, tokens)
         self._tickets.add(ticket)
@@ -143,6 +146,15 @@ class Engine:
         done = min(tokens, ticket.left)
         ticket.left -= done
         self._count(-done)
+
+    @property
+    def _turn(self) -> int:
+        return self.pace.batch_tokens // PART
+
+    def _turns(self) -> int:
+        """The tokens that are computed before a small request that comes now: one turn of each who waits."""
+        turn = self._turn
+        return sum(min(ticket.left, turn) for ticket in self._tickets)
 
     def _count(self, tokens: int) -> None:
         self._tokens += tokens

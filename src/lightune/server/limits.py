@@ -12,7 +12,7 @@ class Limits:
     """texts, characters (of one text), models: of a request. body_bytes, header_bytes, chunks: of a request as it comes
     in. header_seconds, request_seconds: from a request's first byte to the end of its headers, and to its end.
     idle_seconds: without a request. write_seconds: for a client that takes nothing of its answer. connections: open at
-    once. waiting: requests that are taken and not answered. wait_seconds: of estimated work that may stand before a
+    once. waiting: requests that are taken and not answered. wait_seconds: of estimated work that may come before a
     request that is taken. drain_seconds: for what was taken, after the server was asked to end.
     """
 
