@@ -58,7 +58,7 @@ def serve(
         _log_to_stderr(verbose)
         names = frozenset((*LOOPBACK_NAMES, host.lower(), *(name.lower() for name in allowed_host or ())))
         service = Service(held, Access(names, key), Limits(waiting=queue), batch_tokens)
-        server = Server(service, listening, lambda: _say_where(held, listening, key))
+        server = Server(service, listening, lambda: _started(held, listening, key))
         server.run()
     finally:
         for one in listening:
@@ -78,9 +78,13 @@ def _check_installed() -> None:
         raise ConfigError(f"`lightune serve` needs {', '.join(absent)}: {INSTALL}.")
 
 
-def _say_where(held: Host, listening: list[socket], key: str | None) -> None:
+def _started(held: Host, listening: list[socket], key: str | None) -> None:
+    import gc
+
     from lightune.runtime import peak_memory_bytes
 
+    gc.collect()
+    gc.freeze()  # torch and the models stay: to look through them now and then would hold up everybody each time
     for one in listening:
         name, port = one.getsockname()[:2]
         print(f"lightune serves at http://{f'[{name}]' if ':' in name else name}:{port}/")

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from lightune.server.access import Access
 from lightune.server.answering import Answering, written
@@ -18,7 +19,7 @@ from lightune.server.gate import Gate
 from lightune.server.limits import Limits
 from lightune.server.metrics import Metrics
 from lightune.server.pages import page_routes, report_path
-from lightune.server.reading import read_body
+from lightune.server.reading import ClientGone, read_body
 from lightune.server.refusals import BAD_REQUEST, NO_MODEL, NOT_FOUND, WRONG_METHOD, Refusal, Refused, stopping
 from lightune.server.schema import (
     ErrorResponse,
@@ -88,6 +89,7 @@ class Service:
             redirect_slashes=False,
         )
         app.add_exception_handler(Refused, _refused)
+        app.add_exception_handler(ClientGone, _gone)
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _invalid)
         self._add_answers(app)
@@ -170,6 +172,15 @@ class Service:
 async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
     assert isinstance(error, Refused)
     return _response(error.refusal)
+
+
+class _Nothing(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send nothing: nobody is there."""
+
+
+async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return _Nothing()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -13,7 +13,6 @@ from lightune.server.engine import Engine
 from lightune.server.failing import place_of
 from lightune.server.limits import Limits
 from lightune.server.metrics import Metrics
-from lightune.server.reading import ClientGone
 from lightune.server.refusals import (
     FAULT,
     NO_KEY,
@@ -30,6 +29,8 @@ log = logging.getLogger("lightune.server")
 ALWAYS = "/health"
 COMPUTED = ("/v1/predict", "/v1/explain")
 OTHER = "other"
+# For the counts alone: nobody was left to be told a status.
+GONE = 499
 
 
 class Gate:
@@ -65,6 +66,7 @@ class Gate:
             self._metrics.rejected.labels(error.refusal.code).inc()
         else:
             await self._serve(scope, receive, answer)
+        answer.status = answer.status or GONE
         self._count(scope, answer, time.perf_counter() - begun)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -73,8 +75,6 @@ class Gate:
             scope = {**scope, "method": "GET"}
         try:
             await self._app(scope, receive, answer)
-        except ClientGone:
-            answer.status = 499
         except Exception as error:  # a fault of the server's own, which must not reach a log with a text in it
             log.error("A request failed: %s", place_of(error))
             if not answer.status:
