@@ -49,7 +49,8 @@ LEAST_CONTRAST = """() => {
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_fits_and_can_be_read(sites, visits, width, scheme):
     """Nothing sideways and nothing pale: empty, with answers, with an explanation, with a file, with a fault."""
-    host = Lexicon(labels=("negative", "positive", LONG, "four"), study=LONG, arms=("lora", "pretrained", LONG))
+    arms = ("lora", "pretrained", LONG, "a", "b", "c", "d", "e")
+    host = Lexicon(labels=("negative", "positive", LONG, "four"), study=LONG, arms=arms)
     visit = visits(sites(host).address, width, scheme)
     page = visit.page
 
@@ -60,7 +61,8 @@ def test_it_fits_and_can_be_read(sites, visits, width, scheme):
 
     page.get_by_role("button", name="Predict").wait_for()
     check("empty")
-    page.get_by_label(LONG).check()
+    for box in page.locator("#arms input").all():
+        box.check()
     visit.predict(TEXTS, 4)
     page.get_by_role("button", name="Which words? Text 1, lora").click()
     page.get_by_role("button", name="Which words? Text 4, lora").click()

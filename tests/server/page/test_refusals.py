@@ -190,3 +190,11 @@ def test_the_key_is_asked_for_and_kept_in_memory_alone(sites, visits, tmp_path):
     assert KEY not in page.content()
     assert not any(KEY in url for url in visit.requests)
     visit.told.clear()
+
+
+def test_a_browsers_own_window_for_the_key_is_enough(sites, visits):
+    """A page that is opened anew cannot ask for the key itself: the browser does, before it has the page."""
+    visit = visits(sites(access=Access(key=KEY)).address, http_credentials={"username": "", "password": KEY})
+    visit.predict("good", 1)
+    assert not visit.page.get_by_label("API key").is_visible()
+    visit.told.clear()
