@@ -50,7 +50,7 @@ BAD_JSON = Refusal(
     400,
     "bad_json",
     "The body is expected to be one JSON object in UTF-8: no NaN or Infinity, no key twice, no half of a surrogate "
-    "pair, nesting and numbers of common size.",
+    "pair, nesting, numbers and a count of values that are common.",
 )
 NO_KEY = Refusal(
     401,
@@ -87,8 +87,8 @@ def stopping(seconds: int = 5) -> Refusal:
 
 
 def crowded(seconds: int = 5) -> Refusal:
-    """503: no connection is free."""
-    return Refusal(503, "crowded", "As many connections are open as the server takes.", _after(seconds))
+    """503: no connection is free, or no room for a body."""
+    return Refusal(503, "crowded", "As many connections or bodies come in as the server takes.", _after(seconds))
 
 
 def wrong_fields(code: str, message: str) -> Refusal:
