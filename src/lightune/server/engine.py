@@ -69,7 +69,11 @@ class Engine:
     def able(self) -> bool:
         """Whether the model thread lives and comes back from its batches."""
         stuck = self._since is not None and time.monotonic() - self._since > STUCK_SECONDS
-        return self._thread.alive and not stuck
+        return self._lives and not stuck
+
+    @property
+    def _lives(self) -> bool:
+        return self._thread.alive and self._dispatching is not None and not self._dispatching.done()
 
     async def start(self) -> None:
         """Begin to compute; each model answers, which shows that it does, and how fast. Raises RunError where not."""
@@ -107,7 +111,7 @@ class Engine:
 
     def check_room(self) -> None:
         """Raise Refused (429, 503) where nobody can be let in, before anything is known of the request."""
-        if not self._thread.alive:
+        if not self._lives:
             raise Refused(NO_MODEL)
         before = self._turns()
         late = self.pace.seconds(before) > self._limits.wait_seconds
