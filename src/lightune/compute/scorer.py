@@ -43,18 +43,24 @@ class Scorer(Protocol):
 
 
 class ModelScorer:
-    """A transformers sequence classifier and the encoder of its texts."""
+    """A transformers sequence classifier and the encoder of its texts.
+
+    merging: whether a plain LoRA adapter is written into the weights: False never, True before the next answer, None
+    (as it begins) where a call is large enough that it pays. What is merged stays so.
+    """
 
     def __init__(self, model: nn.Module, encoder: Encoder) -> None:
         self.model = model
         self.encoder = encoder
+        self.merging: bool | None = None
         move(model)
         quicken(model)
 
     def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
         """Forward passes over the texts, cut at the encoder's limit."""
         encoded = self.encoder.encode(texts)
-        if len(texts) >= MERGE_TEXTS and encoded.lengths.sum() >= MERGE_FROM:
+        pays = len(texts) >= MERGE_TEXTS and encoded.lengths.sum() >= MERGE_FROM
+        if pays if self.merging is None else self.merging:
             merge_plain_lora(self.model)  # a second time there is nothing left to merge
         logits = logits_of(self.model, encoded, int(self.encoder.tokenizer.pad_token_id), on_rows)
         logits = logits[:, 0] if logits.ndim == 3 else logits
