@@ -83,12 +83,12 @@ def text_lines_windows(path: str, pieces: Pieces, cut: Cut) -> Iterator[Window]:
     filling, read, line = Filling(cut), 0, 1
     for data in _ended(split_lines(path, pieces())):
         if not filling.takes(len(data)):
-            yield _text_window(path, texts, line, read)
+            yield text_window(path, texts, line, read)
             line, texts, filling = line + len(texts), [], Filling(cut)
             filling.takes(len(data))
         texts.append(data.decode().removesuffix("\r"))
         read += len(data) + 1
-    yield _text_window(path, texts, line, read)
+    yield text_window(path, texts, line, read)
 
 
 def _ended(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -101,7 +101,8 @@ def _ended(lines: Iterator[bytes]) -> Iterator[bytes]:
         yield before
 
 
-def _text_window(path: str, texts: list[str], line: int, read: int) -> Window:
+def text_window(path: str, texts: list[str], line: int, read: int) -> Window:
+    """Make a window of texts, the first of which stands on `line`."""
     return Window(text_table(path, {"text": tuple(texts)}, tuple(range(line, line + len(texts)))), read)
 
 
