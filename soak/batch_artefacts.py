@@ -1,5 +1,4 @@
-"""Artefacts to label texts with, made in seconds without a study: their answers mean nothing, and are the same bytes each
-time or not."""
+"""Artefacts to label texts with, made in seconds and without a study. Their answers mean nothing."""
 
 from __future__ import annotations
 
@@ -17,30 +16,8 @@ from lightune.models import find_model, load_classifier, weights_digest
 from lightune.version import VERSION
 
 LABELS = ("bad", "good", "=neither")
-WORDS = [
-    "the",
-    "a",
-    "film",
-    "plot",
-    "music",
-    "cast",
-    "ending",
-    "was",
-    "is",
-    "not",
-    "good",
-    "bad",
-    "dull",
-    "bright",
-    "slow",
-    "warm",
-    "lovely",
-    "odd,",
-    "and",
-    "but",
-    "so",
-    "😀",
-]
+_PLAIN = "the a film plot music cast ending was is not good bad dull bright slow warm odd, and but so"
+WORDS = (*_PLAIN.split(), "\N{GRINNING FACE}")
 
 
 def make_texts(rows: int, seed: int = 0, most: int = 12) -> list[str]:
