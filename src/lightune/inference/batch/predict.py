@@ -42,9 +42,10 @@ class Input:
 def predict_file(request: BatchRequest, progress: Progress = silent) -> int:
     """Label each row of a file, or of standard input, and write it with its answers; returns how many rows there are.
 
-    All columns and the order of rows stay. A missing text counts as empty. progress hears of `check` (how much of the
-    input is read), `label` (rows; fact `before`: those of an earlier run) and `write` (parts). Memory does not grow
-    with the rows. Raises InputError before anything is answered, RunError where the disk is full.
+    All columns and the order of rows stay. A missing text counts as empty. Memory does not grow with the rows.
+    progress hears of `check` (how much of the input is read), `label` (rows; facts `before`: those of an earlier run,
+    `kept`: those that no interruption takes back) and `write` (parts). Raises InputError before anything is answered,
+    RunError where the disk is full.
     """
     request.check()
     if request.source != PIPE:
@@ -121,7 +122,7 @@ def _answer(request: BatchRequest, job: JobFolder, given: Input, answers: Answer
         columns = answers.columns(texts_of(window, given.text_column), tick)
         job.add_part(number, lambda path, w=window, c=columns: form.write_part(path, w, c))  # type: ignore[misc]
         rows += window.table.rows
-        progress(LABEL, rows, total, {})
+        progress(LABEL, rows, total, {"kept": rows})
     _check_unchanged(request, given, rows)
     job.put_together(form, total, lambda part: progress(WRITE, part, given.survey.windows, {}))
 
