@@ -11,7 +11,7 @@ from lightune.data.windows import LONGEST_ROW, Cut, Filling, Window
 from lightune.errors import DataError
 
 # What may stand around a value.
-_SPACE = " \t\r\n"
+JSON_SPACE = " \t\r\n"
 
 
 class _Number(str):
@@ -57,7 +57,7 @@ def json_lines_windows(path: str, pieces: Callable[[], Iterable[bytes]], cut: Cu
                 numbers, lines, filling = [], [], Filling(cut)
                 filling.takes(len(line))
             numbers.append(number)
-            lines.append(line.decode().strip(_SPACE))
+            lines.append(line.decode().strip(JSON_SPACE))
         read += len(line) + 1
     if lines:
         yield json_window(path, lines, read, numbers)
@@ -109,7 +109,7 @@ def split_lines(path: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _after_space(text: str, at: int) -> int:
-    while text[at] in _SPACE:
+    while text[at] in JSON_SPACE:
         at += 1
     return at
 

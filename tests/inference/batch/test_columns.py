@@ -215,3 +215,10 @@ def test_half_a_surrogate_pair_is_refused_before_any_work_where_it_cannot_be_kep
     with pytest.raises(DataError, match=r"in\.jsonl, line 2: .*\.jsonl"):
         label(bag, tmp_path / "in.jsonl", tmp_path / f"out{target}")
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_half_a_surrogate_pair_gets_an_answer(bag, tmp_path):
+    line = '{"text": "odd \\ud83d text", "id": "a"}'
+    (tmp_path / "in.jsonl").write_text(line + "\n")
+    assert label(bag, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 1
+    assert (tmp_path / "out.jsonl").read_text().startswith(line[:-1] + ", ")

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from lightune.compute import MERGE_TEXTS
 from lightune.data import JSON_LINES, TEXT_LINES, Utf8, Window, find_text_column
-from lightune.data.json_lines import json_window
+from lightune.data.json_lines import JSON_SPACE, json_window
 from lightune.data.row_sources import text_window
 from lightune.inference.batch.answering import Answering, answering
 from lightune.inference.batch.formats import json_rows, spliced
@@ -66,7 +66,7 @@ def _lines(request: BatchRequest, progress: Progress) -> int:
 
 def _json_window(lines: list[str], line: int) -> Window | None:
     """The objects among `lines`, the first of which is number `line`; None where all of them are blank."""
-    numbered = [(line + at, text.strip()) for at, text in enumerate(lines) if text.strip()]
+    numbered = [(line + at, text.strip(JSON_SPACE)) for at, text in enumerate(lines) if text.strip(JSON_SPACE)]
     if not numbered:
         return None
     return json_window(STDIN, [text for _, text in numbered], 0, [number for number, _ in numbered])
