@@ -9,7 +9,7 @@ NO_SKIPS ?=
 # What is compiled is kept, whatever the shell says: compiling every test anew is 4 s of each process.
 PYTEST := PYTHONDONTWRITEBYTECODE= HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 LIGHTUNE_NO_SKIPS=$(NO_SKIPS) $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test check lint unit full bench install lock format clean
+.PHONY: demo test check lint unit full bench soak install lock format clean
 
 demo: install  ## the main job on the embedded model and reviews; its report is runs/demo/report.html
 	HF_HUB_OFFLINE=1 $(BIN)/lightune study --model embedded --data embedded --arms majority,tfidf,pretrained,probe,lora \
@@ -43,6 +43,10 @@ full: install
 
 bench: install  ## every benchmark in its short version, and one table; see benchmarks/README.md
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.all --short
+
+# What hangs is ended: the whole takes less than half of this on 2 idle cores.
+soak: install  ## overload, slow sockets, hostile requests, 100,000 requests, 30 ends, and one table; see docs/reliability.md
+	HF_HUB_OFFLINE=1 timeout 7200 $(BIN)/python -m soak.all
 
 install: $(INSTALLED)
 

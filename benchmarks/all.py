@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from benchmarks import inference, memory, startup, sweep, tokenising, training
+from benchmarks import inference, memory, serving, startup, sweep, tokenising, training
 from benchmarks.common.records import Outcome
 from benchmarks.common.results import write
 from benchmarks.common.setting import Setting, parser, setting_of
@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[[Setting], Outcome]] = {
     "tokenising": tokenising.measure,
     "training": training.measure,
     "inference": inference.measure,
+    "serving": serving.measure,
     "memory": memory.measure,
     "sweep": sweep.measure,
 }

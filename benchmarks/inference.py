@@ -127,11 +127,11 @@ def exported(folder: Path, name: str) -> str:
     return str(folder / f"exported-{name}")
 
 
-def checked(setting: Setting, peer: Peer, entry: Entry) -> Peer:
+def checked(setting: Setting, peer: Peer, entry: Entry, own: str = "own-inference") -> Peer:
     """The peer with how far its probabilities are from ours at most; one that answers otherwise is left out."""
     if peer.side is None or entry.module == "tfidf":
         return peer if peer.side is None else with_facts(peer, {"no_model": True})
-    ours, theirs = (read(setting, name) for name in ("own-inference", entry.name))
+    ours, theirs = (read(setting, name) for name in (own, entry.name))
     difference = float(np.abs(ours - theirs).max())
     if difference > TOLERANCE:
         why = f"its answers differ from ours by {difference:.2g}; at most {TOLERANCE:g} is expected of the same model"

@@ -9,7 +9,7 @@ from benchmarks.common.table import plain
 from benchmarks.common.turns import Entry, take_turns, why
 from benchmarks.common.worker import SideFailed, Worker
 
-from benchmarks import inference, memory, sweep, tokenising, training
+from benchmarks import inference, memory, serving, sweep, tokenising, training
 from tests.fixtures.reviews import make_reviews
 
 CUT = 24
@@ -60,6 +60,12 @@ def test_inference_compares_answers_with_the_pipelines(setting):
     outcome = inference.measure(setting, CUT, optimum=())
     assert set(sides(outcome)) == {"own-inference", "pipeline-16", "pipeline-1", "tfidf"}
     assert all(peer.side.facts.get("largest_difference", 0) < 1e-4 for peer in outcome.cases[0].peers if peer.side)
+
+
+@pytest.mark.full
+def test_the_server_answers_as_the_library_does(setting):
+    outcome = serving.measure(setting, CUT)
+    assert set(sides(outcome)) == {"own-serving", "own-inference"}
 
 
 @pytest.mark.full

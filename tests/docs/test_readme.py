@@ -22,11 +22,15 @@ DOCUMENTS = (
     "docs/methods.md",
     "docs/own-arm.md",
     "docs/predict.md",
+    "docs/page.md",
+    "docs/reliability.md",
+    "docs/serve.md",
 )
 # Of other programs that the documents name, and of the repository's own scripts.
 FOREIGN_OPTIONS = {
     *("--shared", "--turns", "--reviews"),
     *("--version", "--runner", "--model-id", "--write", "--families", "--from-findings"),
+    *("--silent", "--header", "--data", "--short", "--only", "--results"),
 }
 
 

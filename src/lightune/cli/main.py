@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from lightune.cli import compare, export, inspect, methods, predict, push, report, search, study, verify
+from lightune.cli import compare, export, inspect, methods, predict, push, report, search, serve, study, verify
 from lightune.cli.signals import Terminated, terminable
 from lightune.errors import LightuneError
 from lightune.version import VERSION
@@ -39,6 +39,7 @@ app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("methods")(methods.methods)
 app.command("verify")(verify.verify)
+app.command("serve")(serve.serve)
 
 
 def _version(asked: bool) -> None:

@@ -12,6 +12,7 @@ from lightune.inference.batch import (
 from lightune.inference.classifier import Answer, TextClassifier, answer, load_classifier_folder
 from lightune.inference.finding import arm_of, arms_of, baseline_of, default_arm, find_artifact, load, study_of
 from lightune.inference.label_next import label_next
+from lightune.inference.occlusion import Piece, occlude
 from lightune.inference.wanted import ABSTAIN, Wanted, answer_fields, check_wanted
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "WRITE",
     "Answer",
     "BatchRequest",
+    "Piece",
     "TextClassifier",
     "Wanted",
     "answer",
@@ -35,6 +37,7 @@ __all__ = [
     "label_next",
     "load",
     "load_classifier_folder",
+    "occlude",
     "predict_file",
     "predict_to_pipe",
     "study_of",

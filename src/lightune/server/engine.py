@@ -1,0 +1,280 @@
+"""From requests to batches and back: who was let in waits in a bounded queue until the model thread comes to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightune.errors import RunError
+from lightune.hosting import Ask, Hosted
+from lightune.server.failing import place_of
+from lightune.server.fair_queue import PART, FairQueue, Unit
+from lightune.server.limits import Limits
+from lightune.server.metrics import Metrics
+from lightune.server.model_thread import Answers, Logits, ModelThread, ThreadEnded
+from lightune.server.pace import Pace
+from lightune.server.refusals import MODEL_FAILED, NO_MODEL, Refusal, Refused, full, stopping
+
+log = logging.getLogger("lightune.server")
+# A batch that takes longer than this is one that does not come back.
+STUCK_SECONDS = 60.0
+# What a text costs beside its tokens, in tokens.
+EACH = 8
+# What reads no tokens is faster by about so much.
+WITHOUT_TOKENS = 100
+
+
+class Hosting(Answers, Protocol):
+    """What the server needs of a `Host`."""
+
+    @property
+    def models(self) -> Mapping[str, Hosted]:
+        """What can be asked, by name."""
+        ...
+
+    @property
+    def defaults(self) -> Sequence[str]:
+        """Who answers where nobody is named."""
+        ...
+
+
+class Engine:
+    """The queue and the model thread. All but `ModelThread` runs on the event loop."""
+
+    def __init__(self, host: Hosting, limits: Limits, metrics: Metrics, batch_tokens: int | None = None) -> None:
+        self.pace = Pace(batch_tokens)
+        self._models = dict(host.models)
+        self._limits = limits
+        self._metrics = metrics
+        self._thread = ModelThread(host)
+        self._queue: FairQueue[Ticket] = FairQueue()
+        self._tickets: set[Ticket] = set()
+        self._tokens = 0
+        self._work = asyncio.Event()
+        self._dispatching: asyncio.Task[None] | None = None
+        self._since: float | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are let in and not done."""
+        return len(self._tickets)
+
+    @property
+    def able(self) -> bool:
+        """Whether the model thread lives and comes back from its batches."""
+        stuck = self._since is not None and time.monotonic() - self._since > STUCK_SECONDS
+        return self._thread.alive and not stuck
+
+    async def start(self) -> None:
+        """Begin to compute; each model answers, which shows that it does, and how fast. Raises RunError where not."""
+        self._thread.start(asyncio.get_running_loop())
+        for name in self._models:
+            text = "It is what it is, and that is all there is to say. " * 10
+            asked = (Ask(name, (text,) * 4),)
+            try:
+                await self._thread.answer(asked)  # the first time is slower than any after it
+                begun = time.perf_counter()
+                await self._thread.answer(asked)
+            except Exception as error:  # whatever a model or its libraries raise
+                raise RunError(
+                    f"{name} fails at any text: {place_of(error)}. `lightune verify` looks closer."
+                ) from None
+            self.pace.note(4 * self.tokens_of(name, text), time.perf_counter() - begun)
+        self._dispatching = asyncio.create_task(self._dispatch())
+
+    def abandon(self) -> None:
+        """Refuse everybody who still waits: the server ends."""
+        for ticket in list(self._tickets):
+            ticket.fail(stopping())
+
+    async def stop(self, seconds: float = 3.0) -> bool:
+        """End the thread after the batch that it computes; whether it ended in time."""
+        if self._dispatching is not None:
+            self._dispatching.cancel()
+        return await asyncio.to_thread(self._thread.stop, seconds)
+
+    def tokens_of(self, model: str, text: str) -> int:
+        """Estimate what a text costs a model: English has about four bytes a token, few languages less than three."""
+        tokens = len(text.encode("utf-8", "surrogatepass")) // 3 + 1
+        longest = self._models[model].max_length
+        return tokens // WITHOUT_TOKENS + 1 if longest is None else min(tokens, longest) + EACH
+
+    def check_room(self) -> None:
+        """Raise Refused (429, 503) where nobody can be let in, before anything is known of the request."""
+        if not self._thread.alive:
+            raise Refused(NO_MODEL)
+        before = self._turns()
+        late = self.pace.seconds(before) > self._limits.wait_seconds
+        if self._tickets and (len(self._tickets) >= self._limits.waiting or late):
+            raise Refused(full(self.pace.retry_after(before)))
+
+    def admit(self, tokens: int) -> Ticket:
+        """Let a request in, of so many estimated tokens; leaving the ticket's context frees its place.
+
+        One that takes several turns is let in where all that waits, itself included, can be done before a server that
+        is told to stop has to, or where nobody else waits. Raises Refused (429, 503).
+        """
+        self.check_room()
+        in_time = self.pace.seconds(self._tokens + tokens) <= self._limits.drain_seconds
+        if self._tickets and tokens > self._turn and not in_time:
+            raise Refused(full(self.pace.retry_after(self._tokens)))
+        ticket = Ticket(self, tokens)
+        self._tickets.add(ticket)
+        self._count(tokens)
+        return ticket
+
+    def enqueue(self, units: Sequence[Unit[Ticket]]) -> None:
+        """Put a ticket's units into the queue."""
+        self._queue.add(units[0].owner, units)
+        self._work.set()
+
+    def leave(self, ticket: Ticket) -> None:
+        """Forget a ticket, and what of it waits."""
+        self._tickets.discard(ticket)
+        self._queue.drop(ticket)
+        self._count(-ticket.left)
+        ticket.left = 0
+
+    def progress(self, ticket: Ticket, tokens: int) -> None:
+        """Take in that so many of a ticket's tokens are computed."""
+        done = min(tokens, ticket.left)
+        ticket.left -= done
+        self._count(-done)
+
+    @property
+    def _turn(self) -> int:
+        return self.pace.batch_tokens // PART
+
+    def _turns(self) -> int:
+        """The tokens that are computed before a small request that comes now: one turn of each who waits."""
+        turn = self._turn
+        return sum(min(ticket.left, turn) for ticket in self._tickets)
+
+    def _count(self, tokens: int) -> None:
+        self._tokens += tokens
+        self._metrics.waiting.set(len(self._tickets))
+        self._metrics.waiting_tokens.set(self._tokens)
+
+    async def _dispatch(self) -> None:
+        while True:
+            batch = self._queue.take(self.pace.batch_tokens)
+            if not batch:
+                self._work.clear()
+                await self._work.wait()
+                continue
+            now = time.monotonic()
+            for ticket in {unit.owner for unit in batch}:
+                if not ticket.begun:
+                    ticket.begun = True
+                    self._metrics.wait.observe(now - ticket.since)
+            await self._compute(batch)
+
+    async def _compute(self, batch: Sequence[Unit[Ticket]]) -> None:
+        owners = list(dict.fromkeys(unit.owner for unit in batch))
+        try:
+            await self._answer(batch)
+        except ThreadEnded:
+            log.critical("The thread that computes has ended; start the server again.")
+            for ticket in list(self._tickets):
+                ticket.fail(NO_MODEL)
+        except Exception as error:  # whatever it was: it is one request's, and the others of its batch are answered
+            if len(owners) == 1:
+                log.error("A model failed at a request: %s", place_of(error))
+                owners[0].fail(MODEL_FAILED)
+                return
+            log.warning("A model failed at %d requests; each is tried alone: %s", len(owners), place_of(error))
+            for owner in owners:
+                if owner.waits:
+                    await self._compute([unit for unit in batch if unit.owner is owner])
+
+    async def _answer(self, batch: Sequence[Unit[Ticket]]) -> None:
+        """Compute a batch and hand each unit's logits to its ticket. Raises what the host raises, and ValueError for
+        answers that are none."""
+        by_model: dict[str, list[Unit[Ticket]]] = {}
+        for unit in batch:
+            by_model.setdefault(unit.model, []).append(unit)
+        asked = [Ask(name, tuple(unit.text for unit in units)) for name, units in by_model.items()]
+        begun = time.perf_counter()
+        self._since = time.monotonic()
+        try:
+            answers = await self._thread.answer(asked)
+        finally:
+            self._since = None
+        self._note(batch, time.perf_counter() - begun)
+        for (name, units), logits in zip(by_model.items(), answers, strict=True):
+            if logits.shape != (len(units), len(self._models[name].labels)) or not np.isfinite(logits).all():
+                raise ValueError("logits")
+        for units, logits in zip(by_model.values(), answers, strict=True):
+            for unit, row in zip(units, logits, strict=True):
+                unit.owner.take(unit, row)
+
+    def _note(self, batch: Sequence[Unit[Ticket]], seconds: float) -> None:
+        tokens = sum(unit.tokens for unit in batch)
+        self.pace.note(tokens, seconds)
+        self._metrics.batch_texts.observe(len(batch))
+        self._metrics.batch_tokens.observe(tokens)
+        self._metrics.compute.observe(seconds)
+
+
+class Ticket:
+    """One request's place: from `Engine.admit` until its context is left, whatever came of it."""
+
+    def __init__(self, engine: Engine, tokens: int) -> None:
+        self.left = tokens
+        self.since = time.monotonic()
+        self.begun = False
+        self._engine = engine
+        self._rows: list[NDArray[np.float64] | None] = []
+        self._missing = 0
+        self._future: asyncio.Future[None] | None = None
+        self._refusal: Refusal | None = None
+
+    def __enter__(self) -> Ticket:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.fail(stopping())  # for a thread that still asks: nobody waits for it any more
+
+    @property
+    def waits(self) -> bool:
+        """Whether anybody still wants its answer."""
+        return self._future is not None and not self._future.done()
+
+    async def answer(self, asked: Iterable[Ask]) -> Logits:
+        """Logits [texts, labels] of each ask, in order, when it is their turn. One call at a time. Raises Refused."""
+        asked = tuple(asked)
+        if self._refusal is not None:
+            raise Refused(self._refusal)
+        texts = [(ask.model, text) for ask in asked for text in ask.texts]
+        units = [
+            Unit(self, place, model, text, self._engine.tokens_of(model, text))
+            for place, (model, text) in enumerate(texts)
+        ]
+        self._rows, self._missing = [None] * len(units), len(units)
+        self._future = asyncio.get_running_loop().create_future()
+        self._engine.enqueue(units)
+        await self._future
+        rows = iter(self._rows)
+        return [np.array([next(rows) for _ in ask.texts]) for ask in asked]
+
+    def take(self, unit: Unit[Ticket], row: NDArray[np.float64]) -> None:
+        """Take in one unit's logits [labels]."""
+        self._engine.progress(self, unit.tokens)
+        if self.waits:
+            self._rows[unit.place] = row
+            self._missing -= 1
+            if not self._missing and self._future is not None:
+                self._future.set_result(None)
+
+    def fail(self, refusal: Refusal) -> None:
+        """Give up: whoever waits for it hears the refusal."""
+        self._refusal = refusal
+        self._engine.leave(self)
+        if self._future is not None and not self._future.done():
+            self._future.set_exception(Refused(refusal))

@@ -1,0 +1,216 @@
+"""HTTP/1.1 by uvicorn and h11, with an end to everything that a client could draw out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from lightune.server.crowd import Crowd
+from lightune.server.limits import MIB, Limits
+from lightune.server.refusals import BAD_REQUEST, LARGE_HEADERS, TOO_LARGE, TOO_SLOW, Refusal, crowded, stopping
+
+# After a refusal the client may still be sending; if it were hung up on, the refusal could be lost on the way.
+LINGER_SECONDS, LINGER_BYTES = 1.0, 4 * MIB
+# For a request that was begun when the server was asked to end.
+HURRY_SECONDS = 2.0
+
+
+class Phase(Enum):
+    """What a connection waits for: a request, the rest of its headers, the rest of its body, the server; or its end."""
+
+    IDLE = auto()
+    HEADERS = auto()
+    BODY = auto()
+    ANSWERING = auto()
+    LINGERING = auto()
+    CLOSED = auto()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all connections share. refused: hears of each refusal that no application sees."""
+
+    limits: Limits
+    crowd: Crowd
+    refused: Callable[[Refusal], None]
+
+
+class BoundedConnection(h11.Connection):
+    """h11's reader of a connection, which also bounds headers that come in one piece, chunks, and a body's bytes.
+    `fault` is what is wrong with what came in."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(h11.SERVER, limits.header_bytes)
+        self.fault = BAD_REQUEST
+        self._limits = limits
+        self._chunks = 0
+        self._bytes = 0
+
+    def next_event(self) -> Any:
+        """h11's, but RemoteProtocolError for what is beyond the limits."""
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError as error:
+            self.fault = LARGE_HEADERS if error.error_status_hint == 431 else BAD_REQUEST
+            raise
+        if isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+            size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
+            if size > self._limits.header_bytes:
+                self._fail(LARGE_HEADERS)
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_start
+            self._bytes += len(event.data)
+            if self._chunks > self._limits.chunks or self._bytes > self._limits.body_bytes:
+                self._fail(TOO_LARGE)
+        return event
+
+    def _fail(self, fault: Refusal) -> None:
+        self.fault = fault
+        raise h11.RemoteProtocolError(fault.code, error_status_hint=fault.status)
+
+
+class DeadlineProtocol(H11Protocol):
+    """uvicorn's protocol, with a deadline for whatever phase a connection is in but the server's own work."""
+
+    conn: BoundedConnection
+
+    def __init__(self, *, around: Surroundings, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.conn = BoundedConnection(around.limits)
+        self._limits = around.limits
+        self._around = around
+        self._phase = Phase.IDLE
+        self._since = 0.0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._discarded = 0
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a request may be on its way that has had no answer."""
+        answered = self.cycle is not None and self.cycle.response_complete
+        return self._phase not in (Phase.LINGERING, Phase.CLOSED) and not answered
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not self._around.crowd.enter(self):
+            self._refuse(crowded())
+            return
+        self._until(self.loop.time() + self._limits.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._phase = Phase.CLOSED
+        self._until(None)
+        self._around.crowd.leave(self)
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def data_received(self, data: bytes) -> None:
+        if self._phase is Phase.LINGERING:
+            self._discarded += len(data)
+            if self._discarded > LINGER_BYTES:
+                self.transport.abort()
+            return
+        super().data_received(data)
+        self._settle()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._settle()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        self._refuse(self.conn.fault)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._until(self.loop.time() + self._limits.write_seconds)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._phase is Phase.ANSWERING:
+            self._until(None)
+
+    def evict(self) -> None:
+        """Make room for another connection."""
+        self.transport.abort()
+
+    def hurry(self) -> None:
+        """The server ends: what is begun may be sent to its end, not for long."""
+        if self._phase in (Phase.HEADERS, Phase.BODY):
+            self._until(self.loop.time() + HURRY_SECONDS)
+
+    def shutdown(self) -> None:
+        """The server has ended: close."""
+        if self._phase is Phase.BODY:
+            self._refuse(stopping())
+        elif self._phase is not Phase.LINGERING:
+            self.transport.close()
+
+    def _settle(self) -> None:
+        """See which phase it is now, and set its deadline."""
+        phase = self._seen()
+        if phase is self._phase:
+            return
+        now, limits = self.loop.time(), self._limits
+        if self._phase in (Phase.IDLE, Phase.ANSWERING):
+            self._since = now
+        self._phase = phase
+        self._around.crowd.note(self, phase in (Phase.IDLE, Phase.HEADERS, Phase.BODY))
+        if phase is Phase.IDLE:
+            self._until(now + limits.idle_seconds)
+        elif phase is Phase.HEADERS:
+            self._until(self._since + limits.header_seconds)
+        elif phase is Phase.BODY:
+            self._until(self._since + limits.request_seconds)
+        elif phase is Phase.CLOSED:
+            self._until(now + limits.write_seconds)  # what is written and not taken would keep it open
+        else:
+            self._until(None)
+
+    def _seen(self) -> Phase:
+        if self._phase is Phase.LINGERING:
+            return self._phase
+        if self.transport.is_closing():
+            return Phase.CLOSED
+        theirs = self.conn.their_state
+        if theirs is h11.IDLE:
+            return Phase.HEADERS if self.conn.trailing_data[0] else Phase.IDLE
+        return Phase.BODY if theirs is h11.SEND_BODY else Phase.ANSWERING
+
+    def _until(self, when: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if when is None else self.loop.call_at(when, self._expired)
+
+    def _expired(self) -> None:
+        if self._phase in (Phase.HEADERS, Phase.BODY):
+            self._refuse(TOO_SLOW)
+        elif self._phase is Phase.IDLE:
+            self.transport.close()
+            self._settle()
+        else:
+            self.transport.abort()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say why, if nothing was said yet, and close; what still comes in is thrown away."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            headers = [*refusal.all_headers, (b"connection", b"close")]
+            start = h11.Response(status_code=refusal.status, headers=headers, reason=STATUS_PHRASES[refusal.status])
+            events = (start, h11.Data(data=refusal.body), h11.EndOfMessage())
+            self.transport.write(b"".join(self.conn.send(event) for event in events))
+            self._around.refused(refusal)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # the application hears that there is nobody to answer
+            self.cycle.message_event.set()
+        self.flow.resume_reading()
+        self._phase = Phase.LINGERING
+        self._around.crowd.note(self, True)
+        self._until(self.loop.time() + LINGER_SECONDS)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()

@@ -1,0 +1,279 @@
+"""Connections: deadlines, bounds, and the end, on real sockets with limits of tenths of a second."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+from soak.fake import FakeHost
+from soak.hostile import START, exchange
+from soak.http import HOST, ask, post, request
+
+from lightune.errors import ConfigError
+from lightune.server.crowd import Crowd
+from lightune.server.sockets import addresses_of, bind
+from tests.server.listening import listening
+from tests.server.service import run, until
+
+full = pytest.mark.full
+JSON = "Content-Type: application/json\r\n"
+HEALTH = request("GET", "/health")
+# Deadlines in these tests; what must not meet one has seconds.
+SHORT, LONG = 0.3, 60.0
+
+
+async def end_of(reader: asyncio.StreamReader) -> bytes:
+    """All that still comes, until the server closes."""
+    try:
+        return await reader.read(-1)
+    except ConnectionError:
+        return b""
+
+
+@full
+@pytest.mark.parametrize(
+    ("limit", "sent", "status"),
+    [
+        ("header_seconds", b"", b""),
+        ("header_seconds", b"GET /health HTTP/1.1\r\nHost:", b"408"),
+        ("request_seconds", f"{START}{JSON}Content-Length: 100\r\n\r\n{{".encode(), b"408"),
+        ("request_seconds", f"{START}{JSON}Transfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n".encode(), b"408"),
+        ("idle_seconds", request("GET", "/health", close=False), b"200"),
+    ],
+)
+def test_what_is_drawn_out_is_closed_by_its_own_deadline(limit, sent, status):
+    async def work():
+        limits = {"header_seconds": LONG, "request_seconds": LONG, "idle_seconds": LONG, limit: SHORT}
+        async with listening(**limits) as one:
+            reader, writer = await one.connect(sent)
+            answer = await end_of(reader)
+            writer.close()
+            await until(lambda: len(one.server.crowd) == 0)
+            assert one.service.gate.under_way == 0
+            return answer
+
+    answer = run(work())
+    assert answer.split(b" ")[1:2] == ([status] if status else [])
+    assert answer.count(b"HTTP/1.1") <= 1
+
+
+@full
+def test_a_byte_now_and_then_does_not_put_the_deadline_off():
+    async def work():
+        async with listening(header_seconds=SHORT) as one:
+            reader, writer = await one.connect(b"GET /health HTTP/1.1\r\nX: ")
+            reading = asyncio.create_task(end_of(reader))
+            sent = 0
+            while not reading.done():
+                writer.write(b"a")
+                sent += 1
+                await asyncio.sleep(SHORT / 10)
+            answer = await reading
+            writer.transport.abort()
+            await asyncio.sleep(0)
+            return sent, answer
+
+    sent, answer = run(work())
+    assert sent > 3
+    assert b" 408 " in answer
+
+
+@full
+def test_a_request_that_waits_for_its_answer_has_no_deadline():
+    async def work():
+        limits = dict.fromkeys(("header_seconds", "request_seconds", "idle_seconds", "write_seconds"), SHORT)
+        async with listening(FakeHost(0.5), **limits) as one:
+            return await ask(one.port, post("/v1/predict", {"texts": ["a", "b"]}))
+
+    got = run(work())
+    assert got.status == 200
+    assert got.seconds > 4 * SHORT
+
+
+@full
+def test_connections_are_used_again_and_requests_may_come_in_a_row():
+    async def work():
+        async with listening() as one:
+            sent = request("GET", "/health", close=False)
+            predict = post("/v1/predict", {"text": "a", "models": ["lora"]}, close=False)
+            reader, writer = await one.connect(sent + predict + sent)
+            answers = []
+            for _ in range(3):
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                answers.append(await reader.readexactly(length))
+            writer.close()
+            return answers
+
+    answers = run(work())
+    assert json.loads(answers[0]) == json.loads(answers[2]) == {"status": "ok"}
+    assert json.loads(answers[1])["models"] == ["lora"]
+
+
+@full
+def test_a_refusal_without_reading_leaves_the_connection_usable():
+    async def work():
+        async with listening(waiting=1) as one:
+            reader, writer = await one.connect(request("POST", "/v1/predict", b"{" * 100_000, close=False) + HEALTH)
+            answer = await end_of(reader)
+            writer.close()
+            return answer
+
+    answer = run(work())
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"HTTP/1.1 200" in answer
+
+
+@full
+@pytest.mark.parametrize("kind", ["idle", "headers", "body"])
+def test_health_is_answered_however_many_sockets_are_held(kind):
+    sent = {"idle": b"", "headers": b"GET / HTTP/1.1\r\n", "body": f"{START}{JSON}Content-Length: 9\r\n\r\n".encode()}
+
+    async def work():
+        async with listening(connections=20, header_seconds=LONG, request_seconds=LONG) as one:
+            held = [await one.connect(sent[kind]) for _ in range(30)]
+            assert (await ask(one.port, HEALTH)).status == 200
+            assert len(one.server.crowd) <= 20
+            first, last = held[0][0], held[-1][0]
+            assert await end_of(first) == b""  # the one that was there longest made room
+            assert not last.at_eof()
+            for _, writer in held:
+                writer.close()
+
+    run(work())
+
+
+def test_who_has_sent_a_whole_request_is_not_evicted():
+    class Member:
+        evicted = False
+
+        def evict(self) -> None:
+            self.evicted = True
+
+    crowd = Crowd(3)
+    first, second, third, fourth, fifth = (Member() for _ in range(5))
+    assert all(crowd.enter(one) for one in (first, second, third))
+    crowd.note(first, sending=False)
+    assert crowd.enter(fourth)
+    assert (first.evicted, second.evicted, third.evicted) == (False, True, False)
+    for one in (third, fourth):
+        crowd.note(one, sending=False)
+    assert not crowd.enter(fifth)
+    assert len(crowd) == 3
+    crowd.note(first, sending=True)
+    assert crowd.enter(fifth)
+    assert first.evicted
+
+
+@full
+def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(tmp_path):
+    from dataclasses import replace
+
+    report = tmp_path / "report.html"
+    report.write_bytes(b"a" * 30_000_000)
+    host = FakeHost()
+    host.models = {name: replace(one, report=report) for name, one in host.models.items()}
+
+    async def work():
+        async with listening(host, write_seconds=SHORT, idle_seconds=SHORT) as one:
+            reader, writer = await one.connect(request("GET", "/reports/fake"))
+            reader._transport.pause_reading()
+            await until(lambda: len(one.server.crowd) == 1)
+            await until(lambda: len(one.server.crowd) == 0)
+            writer.close()
+
+    run(work())
+
+
+@full
+@pytest.mark.parametrize(
+    ("limits", "sent", "status"),
+    [
+        ({"body_bytes": 1000}, f"{START}{JSON}Content-Length: 1001\r\n\r\n".encode() + b"a" * 1001, 413),
+        (
+            {"body_bytes": 1000},
+            f"{START}{JSON}Transfer-Encoding: chunked\r\n\r\n".encode() + b"3e9\r\n" + b"a" * 1001 + b"\r\n0\r\n\r\n",
+            413,
+        ),
+        (
+            {"chunks": 10},
+            f"{START}{JSON}Transfer-Encoding: chunked\r\n\r\n".encode() + b"1\r\na\r\n" * 11 + b"0\r\n\r\n",
+            413,
+        ),
+        ({"header_bytes": 1000}, f"{START}X: {'a' * 1000}\r\n\r\n".encode(), 431),
+    ],
+)
+def test_bounds_are_kept_by_the_connection(limits, sent, status):
+    async def work():
+        async with listening(**limits) as one:
+            got = await exchange(one.port, sent)
+            assert (await ask(one.port, HEALTH)).status == 200
+            return got
+
+    got = run(work())
+    assert got.status == status
+    assert set(json.loads(got.body)["error"]) == {"code", "message"}
+
+
+@full
+def test_the_end_answers_what_was_taken_and_refuses_what_comes():
+    async def work():
+        host = FakeHost()
+        go, entered = threading.Event(), threading.Event()
+        async with listening(host) as one:
+
+            def wait(asked) -> None:
+                entered.set()
+                assert go.wait(30)
+
+            host.before = wait
+            taken = asyncio.create_task(ask(one.port, post("/v1/predict", {"text": "a"})))
+            await until(entered.is_set)
+            idle, slow = await one.connect(), await one.connect(f"{START}{JSON}Content-Length: 9\r\n\r\n".encode())
+            await until(lambda: one.service.gate.under_way == 2)
+            one.server.should_exit = True
+            await until(lambda: one.service.gate.stopping)
+            late = await ask(one.port, post("/v1/predict", {"text": "a"}))
+            ready, health = await ask(one.port, request("GET", "/ready")), await ask(one.port, HEALTH)
+            hurried = await end_of(slow[0])
+            assert not one.done.done()
+            go.set()
+            got = await taken
+            await one.done
+            assert await end_of(idle[0]) == b""
+            after = await ask(one.port, HEALTH)
+            for _, writer in (idle, slow):
+                writer.close()
+            return got, late, ready, health, hurried, after
+
+    got, late, ready, health, hurried, after = run(work())
+    assert (got.status, late.status, ready.status, health.status) == (200, 503, 503, 200)
+    assert late.retry_after
+    assert b" 408 " in hurried
+    assert after.status == 0
+
+
+@full
+def test_what_cannot_be_done_in_time_is_refused_at_the_end():
+    async def work():
+        async with listening(FakeHost(0.2), drain_seconds=SHORT) as one:
+            asked = post("/v1/predict", {"texts": ["a" * 3000] * 16})
+            waiting = [asyncio.create_task(ask(one.port, asked)) for _ in range(2)]
+            await until(lambda: one.service.engine.waiting >= 1)
+            await one.stop()
+            return [(await got).status for got in waiting]
+
+    assert set(run(work())) <= {503, 429}
+
+
+def test_a_port_that_is_taken_and_an_address_that_is_not_ours_are_said_in_a_sentence():
+    (taken,) = bind(HOST, 0, addresses_of(HOST, 0))
+    taken.listen()
+    port = taken.getsockname()[1]
+    with pytest.raises(ConfigError, match=f"--port {port}: another program listens there"):
+        bind(HOST, port, addresses_of(HOST, port))
+    taken.close()
+    with pytest.raises(ConfigError, match=r"--host 203\.0\.113\.1: this machine has no such address"):
+        bind("203.0.113.1", 0, addresses_of("203.0.113.1", 0))
+    with pytest.raises(ConfigError, match="--host no such name"):
+        addresses_of("no such name", 80)
