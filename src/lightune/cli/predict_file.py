@@ -66,7 +66,8 @@ def label_file(request: BatchRequest) -> int:
         _Rows(),
         console=shown,
         transient=True,
-        disable=not shown.is_terminal,
+        # Where answers come to the same terminal, they are what is to be seen.
+        disable=not shown.is_terminal or (request.target == PIPE and console().is_terminal),
     )
     with bars:
         view = _View(bars)

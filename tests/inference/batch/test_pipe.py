@@ -14,7 +14,7 @@ import pytest
 
 from lightune.data import Cut
 from lightune.errors import ConfigError, DataError
-from lightune.inference import PIPE, BatchRequest, Wanted, load, predict_file, predict_to_pipe
+from lightune.inference import PIPE, BatchRequest, Wanted, batch, load, predict_file, predict_to_pipe
 from tests.inference.test_files import ROWS, read, write
 
 
@@ -79,6 +79,13 @@ def test_json_lines_keep_what_stands_in_them_and_names_give_way_row_by_row(bag, 
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith('{"x": 1e400, "text": "dull", "label": ')
     assert second.startswith(lines[1][:-1] + ', "predicted_predicted_label": ')
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(bag, stdin, monkeypatch):
+    monkeypatch.setattr(batch.pipe, "LONGEST_ROW", 1000)
+    stdin(b"x" * 5000)
+    with pytest.raises(DataError, match="a line does not end"):
+        predict_to_pipe(piped(bag))
 
 
 def test_no_lines_are_no_rows(bag, stdin, capsys):

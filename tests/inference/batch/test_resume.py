@@ -147,6 +147,16 @@ def test_cut_off_before_the_first_window_leaves_nothing(bag, tmp_path):
     assert predict_file(request) == ROWS
 
 
+def test_a_record_without_a_part_binds_nobody(bag, tmp_path):
+    """As a kill in the first window leaves it."""
+    request = request_for(tmp_path, bag)
+    (tmp_path / "out.csv.parts").mkdir()
+    for name in (".lock", "job.json", ".partial"):
+        (tmp_path / "out.csv.parts" / name).write_text("")
+    assert predict_file(replace(request, resume=True)) == ROWS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
 def test_resume_without_anything_to_go_on_with_begins(bag, tmp_path):
     assert predict_file(replace(request_for(tmp_path, bag), resume=True)) == ROWS
 
@@ -188,7 +198,7 @@ def test_another_artefact_or_version_is_refused(bag, lora, tmp_path, monkeypatch
         predict_file(replace(request, resume=True))
 
 
-@pytest.mark.parametrize("harm", ["nothing", "{", '{"format": 0}'])
+@pytest.mark.parametrize("harm", ["nothing", "{", '{"format": 0}', '{"format": 1}', "[]"])
 def test_a_record_that_is_damaged_is_told_of(bag, tmp_path, harm):
     request = request_for(tmp_path, bag)
     with pytest.raises(CutOff):

@@ -21,6 +21,7 @@ from lightune.inference.batch.formats import Format
 
 FORMAT = 1
 SUFFIX = ".parts"
+_START_AGAIN = "Delete that folder to start again."
 _RECORD, _LOCK, _FINISHED, _WHOLE, _SCRATCH = "job.json", ".lock", "finished.json", "whole", ".partial"
 
 
@@ -61,14 +62,14 @@ class JobFolder:
         """The record of the job that was begun here; None: there is none. Raises ConfigError where it is damaged."""
         try:
             found = json.loads((self.path / _RECORD).read_text(encoding="utf-8"))
+            if found["format"] != FORMAT:
+                raise ConfigError(f"--resume: {self.path} is of another version of lightune. {_START_AGAIN}")
+            choices = Choices(**found["choices"])
+            return JobRecord(found["identity"], choices, found["merging"], found["rows"], found["windows"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"--resume: {self.path} holds no whole record of a job. {self._start_again()}") from error
-        if found.get("format") != FORMAT:
-            raise ConfigError(f"--resume: {self.path} is of another version of lightune. {self._start_again()}")
-        choices = Choices(**found["choices"])
-        return JobRecord(found["identity"], choices, found["merging"], found["rows"], found["windows"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"--resume: {self.path} holds no whole record of a job. {_START_AGAIN}") from error
 
     def begin(self, record: JobRecord) -> None:
         """Write the record of a new job."""
@@ -147,9 +148,6 @@ class JobFolder:
             f"--resume: {self.path} was begun otherwise; what differs: {', '.join(names)}. Give what it was begun "
             "with, or delete that folder to start again."
         )
-
-    def _start_again(self) -> str:
-        return "Delete that folder to start again."
 
     def _lock(self) -> FileLock:
         lock = FileLock(self.path / _LOCK)

@@ -13,6 +13,8 @@ from lightune.compute import MERGE_TEXTS
 from lightune.data import JSON_LINES, TEXT_LINES, Utf8, Window, find_text_column
 from lightune.data.json_lines import JSON_SPACE, json_window
 from lightune.data.row_sources import text_window
+from lightune.data.windows import LONGEST_ROW
+from lightune.errors import DataError
 from lightune.inference.batch.answering import Answering, answering
 from lightune.inference.batch.formats import json_rows, spliced
 from lightune.inference.batch.predict import LABEL, STDIN, load_classifiers, look_at, texts_of
@@ -95,20 +97,26 @@ def _objects(window: Window, added: Mapping[str, Values]) -> Iterator[str]:
 def _arriving(stream: BinaryIO, most: int) -> Iterator[list[str]]:
     """Give lines, without their ends, as soon as they are there, `most` at once; a last one needs no end."""
     check = Utf8(STDIN, TEXT_LINES)
-    held: list[bytes] = []
     descriptor = stream.fileno()
-    while True:
-        data = os.read(descriptor, _PIECE)
-        *lines, rest = (b"".join([*held, check.checked(data, last=not data)])).split(b"\n")
-        held = [rest]
-        while data and len(lines) < most and select.select([descriptor], [], [], 0)[0]:
+    held: list[bytes] = []
+    ended = False
+    while not ended:
+        lines: list[bytes] = []
+        while not ended and (not lines or (len(lines) < most and _is_there(descriptor))):
             data = os.read(descriptor, _PIECE)
-            *more, rest = (b"".join([*held, check.checked(data, last=not data)])).split(b"\n")
-            held = [rest]
-            lines += more
-        if not data and rest:
-            lines.append(rest)
+            ended = not data
+            first, *others = check.checked(data, last=ended).split(b"\n")
+            held.append(first)
+            for line in others:
+                lines.append(b"".join(held))
+                held = [line]
+            if sum(map(len, held)) > LONGEST_ROW:
+                raise DataError(f"{STDIN}: a line does not end within {LONGEST_ROW / 2**20:,.0f} MB.")
+        if ended and any(held):
+            lines.append(b"".join(held))
         for start in range(0, len(lines), most):
             yield [one.decode().removesuffix("\r") for one in lines[start : start + most]]
-        if not data:
-            return
+
+
+def _is_there(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], 0)[0])

@@ -57,13 +57,13 @@ def predict_file(request: BatchRequest, progress: Progress = silent) -> int:
             if request.resume:
                 job.remove()
                 return rows
+            job.clear()  # the output is whole, and this is another wish for one
+        parts = job.parts()
+        if parts and not request.resume:
+            raise job.left_behind()
+        begun = job.read() if parts else None
+        if begun is None:
             job.clear()
-        begun = job.read() if request.resume else None
-        if job.parts():
-            if not request.resume:
-                raise job.left_behind()
-            if begun is None:
-                job.clear()
         return _run(request, job, begun, progress)
 
 
