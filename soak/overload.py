@@ -17,8 +17,8 @@ FACTORS = (2, 5, 10)
 # While the queue fills; what comes then is the steady state.
 SETTLE = 3.0
 CLIENTS = 8
-REVIEW = "The plot is thin and the ending is a mess, but the music is lovely and I would see it again. " * 4
-# A request takes some hundredths of a second: at ten times the capacity there are some hundred a second.
+REVIEW = "The plot is thin and the ending is a mess, but the music is lovely and I would see it again. " * 14
+# As long as a review of a film is; two of them take some hundredths or tenths of a second.
 TEXTS = 2
 REQUEST = post("/v1/predict", {"texts": [f"{at} {REVIEW}" for at in range(TEXTS)]})
 

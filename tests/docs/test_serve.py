@@ -48,7 +48,8 @@ def test_every_path_and_metric_is_told():
 def test_the_limits_are_told_as_they_are():
     most = Limits()
     for said in (
-        f"up to {most.texts} `texts`", f"at most {most.characters:,} characters", f"`/v1/models`, at most {most.models}",
+        f"up to {most.texts} `texts`", f"at most {most.characters:,} characters",
+        f"`/v1/models`, at most {most.models}",
         f"a body above {most.body_bytes // 2**20} MiB or in more than {most.chunks:,} chunks",
         f"headers above {most.header_bytes // 2**10} KiB",
         f"within {most.header_seconds:.0f} s of a request's first byte",

@@ -216,6 +216,24 @@ def test_bounds_are_kept_by_the_connection(limits, sent, status):
 
 
 @full
+def test_bodies_that_are_not_whole_take_no_more_than_their_room():
+    part = f"{START}{JSON}Content-Length: 200000\r\n\r\n".encode() + b" " * 100_000
+
+    async def work():
+        async with listening(reading_bytes=250_000, request_seconds=LONG) as one:
+            held = [await one.connect(part) for _ in range(2)]
+            await until(lambda: one.service._bodies._held == 200_000)
+            refused = await exchange(one.port, part)
+            small = await ask(one.port, post("/v1/predict", {"text": "a"}))
+            for _, writer in held:
+                writer.transport.abort()
+            await until(lambda: one.service._bodies._held == 0)
+            return refused.status, small.status
+
+    assert run(work()) == (503, 200)
+
+
+@full
 def test_the_end_answers_what_was_taken_and_refuses_what_comes():
     async def work():
         host = FakeHost()

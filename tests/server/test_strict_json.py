@@ -26,7 +26,7 @@ def test_sound_json_is_read_as_it_is(value, escaped):
         b"", b"{", b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b"-1e999", b'{"a": 1, "a": 1}', b'"\\ud800"',
         b'{"\\udc00": 1}', b'["\\ud83d", "\\ude00"]', b'"\xff"', b'"\xed\xa0\x80"', b"\xef\xbb\xbf1", b"1 2",
         b"9" * 401, b"0." + b"1" * 401, b"[" * 150_000, b'{"a":' * 150_000, b"'a'", b"[1,]", b"01", b'"\n"',
-        '"a"'.encode("utf-16"),
+        '"a"'.encode("utf-16"), b"[" + b"1," * 10_000 + b"1]", b"[" + b"{}," * 10_000 + b"{}]",
     ],
     ids=lambda body: repr(body[:20]),
 )  # fmt: skip

@@ -16,9 +16,10 @@ from lightune.compute import softmax
 from lightune.hosting import Ask, Hosted
 from lightune.inference import answer, occlude
 from lightune.inference.occlusion import MOST_PIECES
-from lightune.server.engine import Engine, Ticket
+from lightune.server.engine import Engine
 from lightune.server.reading import ClientGone, gone
 from lightune.server.schema import ExplainRequest, PredictRequest
+from lightune.server.ticket import Ticket
 
 Result = TypeVar("Result")
 # Explanations that are under way at once; further ones wait, in the queue's places too.

@@ -19,7 +19,7 @@ from lightune.server.gate import Gate
 from lightune.server.limits import Limits
 from lightune.server.metrics import Metrics
 from lightune.server.pages import page_routes, report_path
-from lightune.server.reading import ClientGone, read_body
+from lightune.server.reading import Bodies, ClientGone
 from lightune.server.refusals import BAD_REQUEST, NO_MODEL, NOT_FOUND, WRONG_METHOD, Refusal, Refused, stopping
 from lightune.server.schema import (
     ErrorResponse,
@@ -55,6 +55,7 @@ class Service:
         self.engine = Engine(host, self.limits, self.metrics, batch_tokens)
         self._models = dict(host.models)
         self._defaults = list(host.defaults)
+        self._bodies = Bodies(self.limits)
         self._answering = Answering(self.engine, self._models)
         self.app = self._application()
         routes = {route.path for route in self.app.routes if hasattr(route, "path")}
@@ -102,13 +103,13 @@ class Service:
         @app.post("/v1/predict", response_model=PredictResponse, responses=_errors(*ANY, *COMPUTED))
         async def predict(request: Request) -> Response:
             """Label texts: each by each model, so that before and after is one request."""
-            asked = predict_request(parse(await read_body(request, self.limits)), self._models, self._defaults)
+            asked = predict_request(parse(await self._bodies.read(request)), self._models, self._defaults)
             return Response(await self._answering.predict(asked, request), media_type=JSON)
 
         @app.post("/v1/explain", response_model=ExplainResponse, responses=_errors(*ANY, *COMPUTED))
         async def explain(request: Request) -> Response:
             """Which parts of a text speak for a label: each is left out once, and the answer looked at again."""
-            asked = explain_request(parse(await read_body(request, self.limits)), self._models, self._defaults)
+            asked = explain_request(parse(await self._bodies.read(request)), self._models, self._defaults)
             return Response(await self._answering.explain(asked, request), media_type=JSON)
 
     def _add_facts(self, app: FastAPI) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lightune.errors import RunError
 from lightune.hosting import Ask, Hosted
@@ -17,9 +16,10 @@ from lightune.server.failing import place_of
 from lightune.server.fair_queue import PART, FairQueue, Unit
 from lightune.server.limits import Limits
 from lightune.server.metrics import Metrics
-from lightune.server.model_thread import Answers, Logits, ModelThread, ThreadEnded
+from lightune.server.model_thread import Answers, ModelThread, ThreadEnded
 from lightune.server.pace import Pace
-from lightune.server.refusals import MODEL_FAILED, NO_MODEL, Refusal, Refused, full, stopping
+from lightune.server.refusals import MODEL_FAILED, NO_MODEL, Refused, full, stopping
+from lightune.server.ticket import Ticket
 
 log = logging.getLogger("lightune.server")
 # A batch that takes longer than this is one that does not come back.
@@ -69,7 +69,11 @@ class Engine:
     def able(self) -> bool:
         """Whether the model thread lives and comes back from its batches."""
         stuck = self._since is not None and time.monotonic() - self._since > STUCK_SECONDS
-        return self._thread.alive and not stuck
+        return self._lives and not stuck
+
+    @property
+    def _lives(self) -> bool:
+        return self._thread.alive and self._dispatching is not None and not self._dispatching.done()
 
     async def start(self) -> None:
         """Begin to compute; each model answers, which shows that it does, and how fast. Raises RunError where not."""
@@ -107,7 +111,7 @@ class Engine:
 
     def check_room(self) -> None:
         """Raise Refused (429, 503) where nobody can be let in, before anything is known of the request."""
-        if not self._thread.alive:
+        if not self._lives:
             raise Refused(NO_MODEL)
         before = self._turns()
         late = self.pace.seconds(before) > self._limits.wait_seconds
@@ -220,61 +224,3 @@ class Engine:
         self._metrics.batch_texts.observe(len(batch))
         self._metrics.batch_tokens.observe(tokens)
         self._metrics.compute.observe(seconds)
-
-
-class Ticket:
-    """One request's place: from `Engine.admit` until its context is left, whatever came of it."""
-
-    def __init__(self, engine: Engine, tokens: int) -> None:
-        self.left = tokens
-        self.since = time.monotonic()
-        self.begun = False
-        self._engine = engine
-        self._rows: list[NDArray[np.float64] | None] = []
-        self._missing = 0
-        self._future: asyncio.Future[None] | None = None
-        self._refusal: Refusal | None = None
-
-    def __enter__(self) -> Ticket:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.fail(stopping())  # for a thread that still asks: nobody waits for it any more
-
-    @property
-    def waits(self) -> bool:
-        """Whether anybody still wants its answer."""
-        return self._future is not None and not self._future.done()
-
-    async def answer(self, asked: Iterable[Ask]) -> Logits:
-        """Logits [texts, labels] of each ask, in order, when it is their turn. One call at a time. Raises Refused."""
-        asked = tuple(asked)
-        if self._refusal is not None:
-            raise Refused(self._refusal)
-        texts = [(ask.model, text) for ask in asked for text in ask.texts]
-        units = [
-            Unit(self, place, model, text, self._engine.tokens_of(model, text))
-            for place, (model, text) in enumerate(texts)
-        ]
-        self._rows, self._missing = [None] * len(units), len(units)
-        self._future = asyncio.get_running_loop().create_future()
-        self._engine.enqueue(units)
-        await self._future
-        rows = iter(self._rows)
-        return [np.array([next(rows) for _ in ask.texts]) for ask in asked]
-
-    def take(self, unit: Unit[Ticket], row: NDArray[np.float64]) -> None:
-        """Take in one unit's logits [labels]."""
-        self._engine.progress(self, unit.tokens)
-        if self.waits:
-            self._rows[unit.place] = row
-            self._missing -= 1
-            if not self._missing and self._future is not None:
-                self._future.set_result(None)
-
-    def fail(self, refusal: Refusal) -> None:
-        """Give up: whoever waits for it hears the refusal."""
-        self._refusal = refusal
-        self._engine.leave(self)
-        if self._future is not None and not self._future.done():
-            self._future.set_exception(Refused(refusal))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 Header = tuple[bytes, bytes]
 
@@ -17,12 +18,12 @@ class Refusal:
     message: str
     headers: tuple[Header, ...] = field(default=())
 
-    @property
+    @cached_property
     def body(self) -> bytes:
         """The response's body, JSON of less than 1 kB."""
         return json.dumps({"error": {"code": self.code, "message": self.message}}).encode("ascii")
 
-    @property
+    @cached_property
     def all_headers(self) -> list[Header]:
         """The response's headers."""
         length = str(len(self.body)).encode("ascii")
@@ -50,7 +51,7 @@ BAD_JSON = Refusal(
     400,
     "bad_json",
     "The body is expected to be one JSON object in UTF-8: no NaN or Infinity, no key twice, no half of a surrogate "
-    "pair, nesting and numbers of common size.",
+    "pair, nesting, numbers and a count of values that are common.",
 )
 NO_KEY = Refusal(
     401,
@@ -76,6 +77,7 @@ MODEL_FAILED = Refusal(500, "model_failed", "The model failed at this request; t
 NO_MODEL = Refusal(503, "no_model", "The thread that computes has ended; the server needs to be started again.")
 
 
+@cache
 def full(seconds: int) -> Refusal:
     """429: as much work waits as is taken on; seconds: until some of it should be done."""
     message = "As many requests wait as can be answered in good time. Try again after the seconds in `Retry-After`."
@@ -88,8 +90,8 @@ def stopping(seconds: int = 5) -> Refusal:
 
 
 def crowded(seconds: int = 5) -> Refusal:
-    """503: no connection is free."""
-    return Refusal(503, "crowded", "As many connections are open as the server takes.", _after(seconds))
+    """503: no connection is free, or no room for a body."""
+    return Refusal(503, "crowded", "As many connections or bodies come in as the server takes.", _after(seconds))
 
 
 def wrong_fields(code: str, message: str) -> Refusal:

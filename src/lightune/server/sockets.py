@@ -20,10 +20,16 @@ def addresses_of(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]
 
 
 def bind(host: str, port: int, addresses: Sequence[tuple[socket.AddressFamily, Any]]) -> list[socket.socket]:
-    """Sockets that are bound and do not listen yet, one an address. Raises ConfigError, saying why none can be had."""
+    """Sockets that are bound and do not listen yet, one an address; of several, those that there are. Raises
+    ConfigError, saying why none can be had."""
     bound: list[socket.socket] = []
+    absent: OSError | None = None
     for family, address in addresses:
-        one = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            one = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # a system without IPv6 may know names that mean one of its addresses
+            absent = error
+            continue
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -32,10 +38,16 @@ def bind(host: str, port: int, addresses: Sequence[tuple[socket.AddressFamily, A
         try:
             one.bind(address)  # it listens when the models are there: until then who connects is refused at once
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL and len(addresses) > 1:
+                one.close()
+                absent = error
+                continue
             for other in (one, *bound):
                 other.close()
             raise ConfigError(why_not(host, port, error)) from error
         bound.append(one)
+    if absent is not None and not bound:
+        raise ConfigError(why_not(host, port, absent)) from absent
     return bound
 
 
