@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import pytest
 
 from lightune.cli.main import main
+from tests.fixtures.bases import bases
+from tests.fixtures.batch import bag, lora
 from tests.study.shared import finished, three_labels
 
-__all__ = ["command", "finished", "three_labels"]
+__all__ = ["bag", "bases", "command", "finished", "lora", "three_labels"]
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def test_being_stopped_has_its_own_code_and_a_sentence(quick, command, here, exe
 
 
 def test_only_a_study_promises_to_go_on(command, finished, monkeypatch):
-    monkeypatch.setattr(lightune.inference, "load", partial(_interrupt, None))
+    monkeypatch.setattr(lightune.inference, "load_classifier_folder", partial(_interrupt, None))
     said = command("predict", finished.folder, TEXTS[0])
     assert (said.code, said.err) == (130, "lightune: Interrupted.\n")
 

@@ -30,3 +30,18 @@ def test_many_texts_are_answered_by_a_merged_adapter(bases: dict[str, Path], mon
     assert layer.merged
     assert np.abs(few.logits - many.logits).max() < 1e-5
     assert np.array_equal(many.logits, scorer.score(TEXTS).logits)
+
+
+def test_merging_can_be_settled_beforehand(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    for merging in (True, False):
+        base = load(bases["gpt2"])
+        model: Any = with_lora(base.model, base.head.modules)
+        wake_adapter(model)
+        scorer = ModelScorer(model, Encoder(base.tokenizer, 48, "head"))
+        assert scorer.merging is None
+        scorer.merging = merging
+        layer = next(one for one in model.modules() if hasattr(one, "lora_A") and hasattr(one, "merged"))
+        monkeypatch.setattr(module, "MERGE_FROM", 1 if not merging else 10**9)
+        monkeypatch.setattr(module, "MERGE_TEXTS", 1)
+        scorer.score(TEXTS)
+        assert layer.merged is merging

@@ -21,6 +21,7 @@ DOCUMENTS = (
     "docs/performance.md",
     "docs/methods.md",
     "docs/own-arm.md",
+    "docs/predict.md",
     "docs/page.md",
     "docs/reliability.md",
     "docs/serve.md",
@@ -124,7 +125,7 @@ def test_options_exist(document):
         option
         for verb in typer.main.get_command(app).commands.values()
         for parameter in verb.params
-        for option in parameter.opts
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
     text = (ROOT / document).read_text(encoding="utf-8")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))

@@ -142,6 +142,33 @@ def test_an_arm_s_folder_and_folders_of_the_same_name(studies, tmp_path):
     assert list(open_host([studies / "moods" / "arms" / "lora"]).models) == ["lora"]
 
 
+def test_arms_of_one_study_are_of_one_study_however_they_are_named(studies, monkeypatch):
+    arms = studies / "moods" / "arms"
+    held = open_host([arms / "lora", arms / "pretrained"])
+    assert list(held.models) == ["lora", "pretrained"] == list(held.defaults)
+    monkeypatch.chdir(studies)
+    assert list(open_host([Path("moods"), arms.parent, Path("topics/../moods")], ["lora"]).models) == ["lora"]
+
+
+def test_a_mixed_pass_that_fails_leaves_the_others_as_they_were(host, monkeypatch):
+    monkeypatch.setattr(trunk, "MIX_BELOW", 10**9)
+    names = ("moods/lora", "topics/lora", "moods/pretrained")
+    before = [host.answer([Ask(name, SHORT)])[0] for name in names]
+    shared = host._trunks["moods/lora"].model.base_model.model.transformer
+    handle = shared.h[1].register_forward_pre_hook(fails)
+    try:
+        with pytest.raises(MemoryError):
+            host.answer([Ask(name, SHORT[:1]) for name in names])
+    finally:
+        handle.remove()
+    for name, was in zip(names, before, strict=True):
+        np.testing.assert_array_equal(host.answer([Ask(name, SHORT)])[0], was)
+
+
+def fails(*_: object) -> None:
+    raise MemoryError
+
+
 def test_arms_are_chosen_in_the_order_asked(studies):
     held = open_host([studies / "moods", studies / "topics"], ["pretrained", "lora"])
     assert list(held.models) == ["moods/pretrained", "moods/lora", "topics/pretrained", "topics/lora"]
@@ -185,9 +212,9 @@ def test_an_adapter_that_did_not_come_over_whole_is_no_answer(studies, monkeypat
         (["nowhere"], None, ModelError, "does not exist"),
         (["base/config.json"], None, ModelError, "it is a file"),
         (["empty"], None, ModelError, "neither a study"),
-        (["moods"], ["full"], ConfigError, "moods has lora, majority, pretrained"),
-        (["moods", "others"], ["lora"], ConfigError, "others has dora, ia3"),
-        (["moods"], ["lora", "full"], ConfigError, "--arm full: no such arm"),
+        (["moods"], ["full"], ConfigError, "--arm full: .*moods has lora, majority, pretrained"),
+        (["moods", "others"], ["lora"], ConfigError, "--arm lora: .*others has dora, ia3"),
+        (["moods"], ["lora", "full"], ConfigError, "--arm full"),
     ],
 )
 def test_what_cannot_be_held_is_said(studies, folders, arms, error, says):

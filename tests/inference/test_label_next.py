@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -95,11 +95,11 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_nothing_else(tmp_path, 
     given = write(tmp_path / "in.csv", ROWS)
     (tmp_path / "out.csv").write_text("old")
 
-    def broken(path: Path, *_) -> None:
-        path.write_text("half")
+    def broken(handle: TextIO, *_) -> None:
+        handle.write("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "_write_delimited", broken)
+    monkeypatch.setattr(files, "write_rows", broken)
     with pytest.raises(DataError, match="No space left"):
         label_next(Doubtful(), given, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "old"

@@ -98,8 +98,22 @@ def _without_warnings(debug: bool) -> Iterator[None]:
 
 
 def _goes_on(words: Sequence[str]) -> str:
-    kept = words[:1] in (["study"], ["search"]) and not {"--plan", "--estimate"} & set(words)
-    return " The same command goes on from what is done." if kept else ""
+    if words[:1] in (["study"], ["search"]) and not {"--plan", "--estimate"} & set(words):
+        return " The same command goes on from what is done."
+    if words[:1] == ["predict"] and _option(words, "--output") not in (None, "-"):
+        same = "The same command" if "--resume" in words else "The same command with --resume"
+        return f" {same} goes on from what is done."
+    return ""
+
+
+def _option(words: Sequence[str], name: str) -> str | None:
+    """What stands in `words` for an option; None where it is not there."""
+    for at, word in enumerate(words):
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2]
+        if word == name and at + 1 < len(words):
+            return words[at + 1]
+    return None
 
 
 def _drop_output() -> None:

@@ -10,103 +10,140 @@ from typer import Argument, Option
 from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lightune.inference import Answer, TextClassifier
+    from lightune.inference import Wanted
 
-SHOWN = 60
+PIPE = Path("-")
+BASELINE = "baseline"
+INPUT_KINDS = ("lines", "jsonl")
 
 
 def predict(
     folder: Annotated[Path, Argument(metavar="DIR", help="A study's folder, or an arm's.")],
     texts: Annotated[list[str] | None, Argument(metavar="TEXT…", help="Texts to label.")] = None,
-    arm: Annotated[str | None, Option(help="Which arm of the study; `lora` without it.")] = None,
+    arm: Annotated[
+        str | None, Option(help="Which arm of the study, or several: lora,tfidf; `lora` without it.")
+    ] = None,
     baseline: Annotated[bool, Option("--baseline", help="The pre-trained model's answer beside it.")] = False,
-    source: Annotated[Path | None, Option("--input", help="A CSV, TSV, JSONL or Parquet file of texts.")] = None,
-    target: Annotated[Path | None, Option("--output", help="Where its rows go, with their labels.")] = None,
+    source: Annotated[
+        Path | None, Option("--input", help="A CSV, TSV, JSONL or Parquet file of texts; - is standard input.")
+    ] = None,
+    target: Annotated[
+        Path | None,
+        Option("--output", help="Where its rows go, with their labels; - is JSON lines to standard output."),
+    ] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with an output that was cut off.")] = False,
     text_column: Annotated[str | None, Option(help="The file's column of texts; found without it.")] = None,
+    input_format: Annotated[
+        str | None, Option(help="What standard input holds: `lines`, each a text (the default), or `jsonl`.")
+    ] = None,
+    top_k: Annotated[
+        int | None, Option(help="The K most probable labels and their scores, instead of every label's.")
+    ] = None,
+    probabilities: Annotated[
+        bool, Option("--probabilities/--no-probabilities", help="Every label's probability, or label and score alone.")
+    ] = True,
+    abstain_below: Annotated[float | None, Option(help="Below this score the label is `abstain`.")] = None,
+    calibrated: Annotated[
+        bool, Option("--calibrated/--raw", help="Scores by the temperature that was fitted on validation rows.")
+    ] = False,
+    spreadsheet_safe: Annotated[
+        bool, Option("--spreadsheet-safe", help="Make text of what a spreadsheet would run as a formula.")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="A line of JSON a text.")] = False,
 ) -> int:
     """Label texts with what a study made."""
-    _check(texts, source, target)
-    from lightune.cli.output import progress_console
-    from lightune.inference import baseline_of, find_artifact, load
+    _check(texts, source, target, input_format)
+    if source is None and (resume or spreadsheet_safe):
+        raise ConfigError(f"{'--resume' if resume else '--spreadsheet-safe'} goes with --input and --output.")
+    if source is not None and as_json:
+        raise ConfigError("--json is for texts given as words; name an --output that ends in .jsonl, or is -.")
+    from lightune.inference import BatchRequest, Wanted
     from lightune.models import quiet_transformers
 
+    wanted = Wanted(top_k, probabilities, abstain_below, calibrated)
     with quiet_transformers():
-        artifact = find_artifact(folder, arm)
-        classifiers = {"": load(artifact)}
-        if baseline:
-            classifiers["baseline_"] = load(baseline_of(artifact))
-        if not classifiers[""].verified:
-            progress_console().print(
-                f"lightune: {artifact} is unverified: lightune did not make it, so nothing tells whether its base, its "
-                "cut of long texts and its labels are those it was trained with.",
-                markup=False,
-                soft_wrap=True,
-            )
+        arms = _arms(folder, arm, baseline)
+        _say_unverified(arms)
         if source is not None and target is not None:
-            return _file(classifiers, source, target, text_column)
-        return _texts(classifiers, texts or [], as_json)
+            from lightune.cli.predict_file import label_file
+
+            prefixed = {
+                f"{name}_" if name == BASELINE or len(_named(arms)) > 1 else "": at for name, at in arms.items()
+            }
+            request = BatchRequest(
+                prefixed, source, target, text_column, input_format, wanted, spreadsheet_safe, resume
+            )
+            return label_file(request)
+        return _texts(arms, texts or [], wanted, as_json)
 
 
-def _check(texts: list[str] | None, source: Path | None, target: Path | None) -> None:
+def _check(texts: list[str] | None, source: Path | None, target: Path | None, input_format: str | None) -> None:
     if (source is None) != (target is None):
         raise ConfigError("--input and --output go together: a file to read and a file to write.")
     if source is not None and texts:
         raise ConfigError("Texts are expected either as words of the command or in --input, not both.")
     if source is None and not texts:
         raise ConfigError("At least one text is expected, or --input FILE --output FILE.")
-
-
-def _texts(classifiers: dict[str, TextClassifier], texts: list[str], as_json: bool) -> int:
-    from lightune.cli.output import console, print_json
-
-    answers = {prefix: classifier.predict(texts) for prefix, classifier in classifiers.items()}
-    if as_json:
-        for row in zip(*answers.values(), strict=True):
-            line = _line(row[0])
-            if len(row) > 1:
-                line["baseline"] = {name: value for name, value in _line(row[1]).items() if name != "text"}
-            print_json(line)
-    else:
-        console().print(_table(answers))
-    return 0
-
-
-def _line(answer: Answer) -> dict[str, object]:
-    return {
-        "text": answer.text,
-        "label": answer.label,
-        "score": answer.score,
-        "probabilities": dict(answer.probabilities),
-    }
-
-
-def _table(answers: dict[str, list[Answer]]) -> object:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(pad_edge=False)
-    table.add_column("text", ratio=1)
-    if "baseline_" in answers:
-        table.add_column("pre-trained", no_wrap=True)
-    table.add_column("answer", no_wrap=True)
-    for row in zip(*reversed(answers.values()), strict=True):
-        shown = row[0].text if len(row[0].text) <= SHOWN else row[0].text[: SHOWN - 1] + "…"
-        table.add_row(Text(shown), *(Text(f"{one.label} {100 * one.score:.1f} %") for one in row))
-    return table
-
-
-def _file(classifiers: dict[str, TextClassifier], source: Path, target: Path, text_column: str | None) -> int:
-    from rich.progress import Progress
-
-    from lightune.cli.output import console, progress_console
-    from lightune.inference import predict_file
-
-    shown = progress_console()
-    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bars:
-        task = bars.add_task("labelling", total=None)
-        rows = predict_file(
-            classifiers, source, target, text_column, lambda done, total: bars.update(task, completed=done, total=total)
+    if input_format is not None and (source != PIPE or input_format not in INPUT_KINDS):
+        raise ConfigError(
+            f"--input-format {input_format}: {' or '.join(INPUT_KINDS)} is expected, with --input -; a file's ending "
+            "says what it holds."
         )
-    console().print(f"{rows:,} rows labelled: {target}", markup=False, soft_wrap=True)
+
+
+def _arms(folder: Path, arm: str | None, baseline: bool) -> dict[str, Path]:
+    """The artefacts' folders by the names of their arms, the baseline last. Raises InputError."""
+    from lightune.inference import baseline_of, find_artifact
+
+    names: list[str | None] = [None] if arm is None else [name.strip() for name in arm.split(",")]
+    doubled = sorted({str(name) for name in names if names.count(name) > 1})
+    if doubled:
+        raise ConfigError(f"--arm {arm}: {', '.join(doubled)} is named more than once.")
+    if len(names) > 1 and BASELINE in names and baseline:
+        raise ConfigError(f"--baseline: --arm names {BASELINE} too, and their columns would have the same names.")
+    found = {name or "": find_artifact(folder, name) for name in names}
+    if baseline:
+        found[BASELINE] = baseline_of(next(iter(found.values())))
+    return found
+
+
+def _named(arms: dict[str, Path]) -> list[str]:
+    """The arms that were asked for, without the baseline."""
+    return [name for name in arms if name != BASELINE]
+
+
+def _say_unverified(arms: dict[str, Path]) -> None:
+    from lightune.artifacts import MANIFEST
+    from lightune.cli.output import progress_console
+
+    for path in arms.values():
+        if not (path / MANIFEST).exists():
+            progress_console().print(
+                f"lightune: {path} is unverified: lightune did not make it, so nothing tells whether its base, its "
+                "cut of long texts and its labels are those it was trained with.",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def _texts(arms: dict[str, Path], texts: list[str], wanted: Wanted, as_json: bool) -> int:
+    from lightune.cli.output import console, print_json
+    from lightune.cli.predict_view import answers_table
+    from lightune.inference import answer_fields, check_wanted, load_classifier_folder
+
+    answers: dict[str, list[dict[str, object]]] = {}
+    for name, path in arms.items():
+        classifier = load_classifier_folder(path)
+        check_wanted(classifier, classifier.arm or str(path), wanted)
+        probabilities = classifier.probabilities(texts, calibrated=wanted.calibrated)
+        answers[name] = answer_fields(classifier.label_names, probabilities, wanted)
+    if not as_json:
+        console().print(answers_table(texts, answers))
+        return 0
+    alone = len(_named(arms)) == 1
+    for text, *row in zip(texts, *answers.values(), strict=True):
+        line: dict[str, object] = {"text": text}
+        for name, fields in zip(answers, row, strict=True):
+            line |= fields if alone and name != BASELINE else {name: fields}
+        print_json(line)
     return 0

@@ -13,10 +13,11 @@ from lightune.compute.batching import (
     packed_width,
 )
 from lightune.compute.cached_trunk import CachedTrunk
+from lightune.compute.choices import Choices, choosing
 from lightune.compute.encoding import Encoded, Encoder
 from lightune.compute.feature_cache import FeatureCache
 from lightune.compute.forward import logits_of, softmax
-from lightune.compute.laying_out import LAID_OUT_FROM, has_room, laid_out_for
+from lightune.compute.laying_out import LAID_OUT_FROM, has_room, laid_out_for, layouts_fit
 from lightune.compute.linear import Constant, Linear
 from lightune.compute.memory import kept_bytes
 from lightune.compute.onnx_graph import INSTALL, OnnxScorer, open_session, run_session
@@ -24,7 +25,7 @@ from lightune.compute.padded import LEFT, RIGHT, padded_logits
 from lightune.compute.pooled import pooled_features
 from lightune.compute.probe import ProbeScorer
 from lightune.compute.quickening import onednn_pays, quicken
-from lightune.compute.scorer import ModelScorer, Scored, Scorer
+from lightune.compute.scorer import MERGE_TEXTS, ModelScorer, Scored, Scorer
 from lightune.compute.state_cache import BFLOAT16, FLOAT32, Filled, StateCache, text_hash
 from lightune.compute.token_cache import TokenCache
 from lightune.compute.tokenising import tokenizer_digest
@@ -36,9 +37,11 @@ __all__ = [
     "INSTALL",
     "LAID_OUT_FROM",
     "LEFT",
+    "MERGE_TEXTS",
     "RIGHT",
     "BagOfWords",
     "CachedTrunk",
+    "Choices",
     "Constant",
     "Encoded",
     "Encoder",
@@ -54,12 +57,14 @@ __all__ = [
     "StateCache",
     "TokenCache",
     "ZeroShotScorer",
+    "choosing",
     "collate",
     "even_batches",
     "has_room",
     "kept_bytes",
     "laid_out_for",
     "layout_for",
+    "layouts_fit",
     "length_batches",
     "logits_of",
     "new_vectorizer",

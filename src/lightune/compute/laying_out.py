@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from torch import nn
 
+from lightune.compute.choices import chosen
 from lightune.models import laid_out, laid_out_bytes
 from lightune.runtime import available_memory_bytes
 
@@ -21,7 +23,15 @@ def has_room(size: int) -> bool:
 
 
 def laid_out_for(model: nn.Module, tokens: int) -> AbstractContextManager[None]:
-    """`laid_out` for forward passes over so many tokens without gradients, where it pays and has room."""
-    if tokens >= LAID_OUT_FROM and has_room(laid_out_bytes(model, training=False)):
+    """`laid_out` for forward passes over so many tokens without gradients, where it pays and has room, or was decided
+    to have."""
+    made = chosen()
+    if tokens >= LAID_OUT_FROM and (layouts_fit([model]) if made is None or made.layouts is None else made.layouts):
         return laid_out(model, training=False)
     return nullcontext()
+
+
+def layouts_fit(models: Iterable[nn.Module]) -> bool:
+    """Whether the weights of each of these models, one at a time, leave enough of the free memory when laid out."""
+    sizes = [laid_out_bytes(model, training=False) for model in models]
+    return has_room(max(sizes, default=0))

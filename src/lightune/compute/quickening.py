@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from lightune.compute.choices import chosen
 from lightune.methods import fuse_lora
 from lightune.models import fuse_mlp, onednn_speed, use_bulk_dropout, use_onednn
 from lightune.runtime import pick_device
@@ -13,7 +14,11 @@ PAYS = 1.05
 
 
 def onednn_pays() -> bool:
-    """Whether linear layers are to multiply by oneDNN here: on a CPU where it measured faster than MKL."""
+    """Whether linear layers are to multiply by oneDNN here: on a CPU where it measured faster than MKL, or as was
+    decided beforehand."""
+    made = chosen()
+    if made is not None:
+        return made.onednn
     return pick_device().name == "cpu" and onednn_speed() >= PAYS
 
 

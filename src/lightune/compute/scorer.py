@@ -45,8 +45,8 @@ class Scorer(Protocol):
 class ModelScorer:
     """A transformers sequence classifier and the encoder of its texts.
 
-    merging: whether a plain LoRA adapter is written into the weights before the next call: always, never, or (None)
-    once a call is large enough to pay for it. Answers before and after differ by rounding.
+    merging: whether a plain LoRA adapter is written into the weights: False never, True before the next answer, None
+    (as it begins) where a call is large enough that it pays. What is merged stays so.
     """
 
     def __init__(self, model: nn.Module, encoder: Encoder) -> None:
@@ -59,8 +59,8 @@ class ModelScorer:
     def score(self, texts: Sequence[str], on_rows: OnRows | None = None) -> Scored:
         """Forward passes over the texts, cut at the encoder's limit."""
         encoded = self.encoder.encode(texts)
-        large = len(texts) >= MERGE_TEXTS and encoded.lengths.sum() >= MERGE_FROM
-        if large if self.merging is None else self.merging:
+        pays = len(texts) >= MERGE_TEXTS and encoded.lengths.sum() >= MERGE_FROM
+        if pays if self.merging is None else self.merging:
             merge_plain_lora(self.model)  # a second time there is nothing left to merge
         logits = logits_of(self.model, encoded, int(self.encoder.tokenizer.pad_token_id), on_rows)
         logits = logits[:, 0] if logits.ndim == 3 else logits

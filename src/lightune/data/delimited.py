@@ -10,19 +10,19 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.csv
 
+from lightune.data.delimited_rows import Malformed, Row, grammar, walk
 from lightune.data.tables import Table, listing, text_table
+from lightune.data.windows import LONGEST_ROW, Cut, Filling, Window
 from lightune.errors import DataError
 
 # pyarrow holds a block's size in 32 bits, and a row must fit into a block.
 _LARGEST = 2**31 - 2
-
-
-class _Malformed(Exception):
-    """Quoting that RFC 4180 does not know, on a line."""
 
 
 def read_delimited(path: str, data: bytes, delimiter: str) -> Table:
@@ -32,36 +32,86 @@ def read_delimited(path: str, data: bytes, delimiter: str) -> Table:
     """
     if len(data) > _LARGEST:
         raise DataError(f"{path} is larger than 2 GB: save it as Parquet, or in several files.")
+    everything = Cut(len(data) + 1, len(data) + 1)
+    (window,) = delimited_windows(path, lambda: (data,), delimiter, everything, _LARGEST)
+    return window.table
+
+
+def delimited_windows(
+    path: str, pieces: Callable[[], Iterable[bytes]], delimiter: str, cut: Cut, longest: int = LONGEST_ROW
+) -> Iterator[Window]:
+    """Read what `read_delimited` reads, a window at a time. pieces: the file's bytes from its start, at each call.
+
+    longest: bytes that a row may have. Raises DataError when it comes to what is wrong.
+    """
+    # Many TSV files hold bare quotes; where quoting makes no sense of the file, its quotes are plain characters.
+    quoted = delimiter != "\t" or _is_quoted(walk(pieces(), delimiter, True, longest))
     try:
-        return _read(path, data, delimiter, quoted=True)
-    except _Malformed as error:
-        # Many TSV files hold bare quotes; where quoting makes no sense of the file, its quotes are plain characters.
-        if delimiter == "\t":
-            return _read(path, data, delimiter, quoted=False)
+        yield from _windows(path, walk(pieces(), delimiter, quoted, longest), _Dialect(delimiter, quoted), cut)
+    except Malformed as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _read(path: str, data: bytes, delimiter: str, quoted: bool) -> Table:
-    lines, header_end, start = _walk(data, delimiter, quoted)
-    if not lines:
-        raise DataError(f"{path} is empty: a header row with the column names and at least one row are expected.")
-    header = _header(path, data[start:header_end].decode(), delimiter, quoted)
-    if len(header) == 1:
-        data = data[start:].rstrip(b"\r\n") + b"\n"
-        lines = _walk(data, delimiter, quoted, first_line=lines[0], blank_lines=True)[0]
-    if len(lines) == 1:
-        raise DataError(f"{path} has a header ({listing(header)}) but no rows below it.")
+@dataclass(frozen=True)
+class _Dialect:
+    delimiter: str
+    quoted: bool
+
+
+def _is_quoted(rows: Iterator[Row]) -> bool:
     try:
-        values = _parse(data, delimiter, quoted, len(header))
+        for _ in rows:
+            pass
+    except Malformed:
+        return False
+    return True
+
+
+def _windows(path: str, rows: Iterator[Row], dialect: _Dialect, cut: Cut) -> Iterator[Window]:
+    first = next((row for row in rows if not row.blank), None)
+    if first is None:
+        raise DataError(f"{path} is empty: a header row with the column names and at least one row are expected.")
+    header = _header(path, first.data.rstrip(b"\r\n").decode(), dialect)
+    counted = _with_blank_values(rows) if len(header) == 1 else (row for row in rows if not row.blank)
+    held: list[Row] = []
+    filling, any_row = Filling(cut), False
+    for row in counted:
+        if not filling.takes(len(row.data)):
+            yield _window(path, held, dialect, header)
+            held, filling = [], Filling(cut)
+            filling.takes(len(row.data))
+        held.append(row)
+        any_row = True
+    if not any_row:
+        raise DataError(f"{path} has a header ({listing(header)}) but no rows below it.")
+    yield _window(path, held, dialect, header)
+
+
+def _with_blank_values(rows: Iterator[Row]) -> Iterator[Row]:
+    """In one column a blank line is an empty value, but for those at the file's end."""
+    blank: list[Row] = []
+    for row in rows:
+        if row.blank:
+            blank.append(row)
+        else:
+            yield from blank
+            yield row
+            blank = []
+
+
+def _window(path: str, rows: list[Row], dialect: _Dialect, header: list[str]) -> Window:
+    data = b"".join(row.data for row in rows)
+    lines = [row.line for row in rows]
+    try:
+        values = _parse(data, dialect, len(header))
     except pa.ArrowInvalid as error:
-        raise _ragged(path, data, delimiter, quoted, lines, len(header), error) from error
-    if len(values[0]) != len(lines):
+        raise _ragged(path, rows, dialect, len(header), error) from error
+    if len(values[0]) != len(rows):
         raise DataError(f"{path} can be read in more than one way; save it again as CSV with quoted values.")
-    columns = {name: column[1:] for name, column in zip(header, values, strict=True)}
-    return text_table(path, columns, tuple(lines[1:]))
+    return Window(text_table(path, dict(zip(header, values, strict=True)), tuple(lines)), rows[-1].read)
 
 
-def _parse(data: bytes, delimiter: str, quoted: bool, width: int) -> list[tuple[str, ...]]:
+def _parse(data: bytes, dialect: _Dialect, width: int) -> list[tuple[str, ...]]:
     names = [f"f{index}" for index in range(width)]  # pyarrow's own names for columns without a header
     table = pyarrow.csv.read_csv(
         io.BytesIO(data),
@@ -69,59 +119,23 @@ def _parse(data: bytes, delimiter: str, quoted: bool, width: int) -> list[tuple[
             use_threads=False, autogenerate_column_names=True, block_size=len(data) + 1
         ),
         parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter,
-            quote_char='"' if quoted else False,
-            newlines_in_values=quoted,
+            delimiter=dialect.delimiter,
+            quote_char='"' if dialect.quoted else False,
+            newlines_in_values=dialect.quoted,
             ignore_empty_lines=width > 1,
         ),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, null_values=[]
         ),
     )
+    if table.num_columns != width:  # every row has the same number of values, but another than the header
+        raise pa.ArrowInvalid(f"{table.num_columns} columns where {width} are expected")
     return [tuple(table.column(name).to_pylist()) for name in names]
 
 
-def _grammar(delimiter: str, quoted: bool) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """The patterns of one value and of a row up to its end (without the line break)."""
-    d = re.escape(delimiter).encode()
-    bare = rb'[^"' + d + rb"\r\n][^" + d + rb"\r\n]*+" if quoted else rb"[^" + d + rb"\r\n]++"
-    value = rb"(?:" + (rb'"[^"]*+(?:""[^"]*+)*+"|' if quoted else b"") + bare + rb")?+"
-    return re.compile(value), re.compile(value + rb"(?:" + d + value + rb")*+")
-
-
-def _walk(
-    data: bytes, delimiter: str, quoted: bool, first_line: int = 1, blank_lines: bool = False
-) -> tuple[list[int], int, int]:
-    """Return the line of each row (the header is the first), and where the header ends and begins."""
-    row = _grammar(delimiter, quoted)[1]
-    lines: list[int] = []
-    header_end = header_start = position = 0
-    line = first_line
-    while position < len(data):
-        match = row.match(data, position)
-        end = match.end() if match else position
-        if end < len(data) and data[end] not in b"\r\n":
-            at = line + _line_breaks(data[position:end])
-            if data[end : end + 1] == b'"':
-                raise _Malformed(f'the quote that opens on line {at} is never closed. Close it, or double it ("").')
-            raise _Malformed(f'line {at} has text after a closing quote. A quote inside a value is doubled ("").')
-        if end > position or blank_lines:
-            if not lines:
-                header_start, header_end = position, end
-            lines.append(line)
-        after = end + (2 if data[end : end + 2] == b"\r\n" else 1)
-        line += _line_breaks(data[position:after])
-        position = after
-    return lines, header_end, header_start
-
-
-def _line_breaks(data: bytes) -> int:
-    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
-
-
-def _header(path: str, text: str, delimiter: str, quoted: bool) -> list[str]:
+def _header(path: str, text: str, dialect: _Dialect) -> list[str]:
     row = io.StringIO(text, newline="")
-    names = next(csv.reader(row, delimiter=delimiter)) if quoted else text.split(delimiter)
+    names = next(csv.reader(row, delimiter=dialect.delimiter)) if dialect.quoted else text.split(dialect.delimiter)
     # pandas leaves the name of its index column empty.
     names = [name or f"unnamed_{position}" for position, name in enumerate(names, start=1)]
     doubled = sorted({name for name in names if names.count(name) > 1})
@@ -130,24 +144,21 @@ def _header(path: str, text: str, delimiter: str, quoted: bool) -> list[str]:
     return names
 
 
-def _ragged(
-    path: str, data: bytes, delimiter: str, quoted: bool, lines: list[int], width: int, error: Exception
-) -> DataError:
+def _ragged(path: str, rows: list[Row], dialect: _Dialect, width: int, error: Exception) -> DataError:
     """Find the first row that has too few or too many values."""
-    value, row = _grammar(delimiter, quoted)
-    position, found = 0, 0
-    while position < len(data):
-        match = row.match(data, position)
-        end = match.end() if match else position
-        if end > position or width == 1:
-            count, at = 1, value.match(data, position).end()  # type: ignore[union-attr]
-            while at < end:
-                count, at = count + 1, value.match(data, at + 1).end()  # type: ignore[union-attr]
-            if count != width:
-                return DataError(
-                    f"{path}, line {lines[found]}: {count} values where the header names {width} columns. "
-                    "Quote values that hold the separator."
-                )
-            found += 1
-        position = end + (2 if data[end : end + 2] == b"\r\n" else 1)
+    value = grammar(dialect.delimiter, dialect.quoted)[0]
+    for row in rows:
+        count = _values_in(row.data.rstrip(b"\r\n"), value)
+        if count != width:
+            return DataError(
+                f"{path}, line {row.line}: {count} values where the header names {width} columns. "
+                "Quote values that hold the separator."
+            )
     return DataError(f"{path} cannot be read as a table: {error}.")
+
+
+def _values_in(data: bytes, value: re.Pattern[bytes]) -> int:
+    count, at = 1, value.match(data, 0).end()  # type: ignore[union-attr]
+    while at < len(data):
+        count, at = count + 1, value.match(data, at + 1).end()  # type: ignore[union-attr]
+    return count

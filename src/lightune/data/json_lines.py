@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from lightune.data.tables import BOOLEAN, NESTED, NUMBER, TEXT, Part, Table
+from lightune.data.tables import BOOLEAN, NESTED, NUMBER, TEXT, Part, Table, common_kind
+from lightune.data.windows import LONGEST_ROW, Cut, Filling, Window
 from lightune.errors import DataError
+
+# What may stand around a value.
+JSON_SPACE = " \t\r\n"
 
 
 class _Number(str):
@@ -38,6 +43,75 @@ def read_json(path: str, data: bytes) -> Table:
         return read_json_lines(path, data)
     rows = _parsed(path, data.decode())
     return _table(path, rows, None)
+
+
+def json_lines_windows(path: str, pieces: Callable[[], Iterable[bytes]], cut: Cut) -> Iterator[Window]:
+    """Read what `read_json_lines` reads, a window at a time, and keep each line. pieces: the file's bytes."""
+    numbers: list[int] = []
+    lines: list[str] = []
+    filling, read = Filling(cut), 0
+    for number, line in enumerate(split_lines(path, pieces()), start=1):
+        if line.strip():
+            if not filling.takes(len(line)):
+                yield json_window(path, lines, read, numbers)
+                numbers, lines, filling = [], [], Filling(cut)
+                filling.takes(len(line))
+            numbers.append(number)
+            lines.append(line.decode().strip(JSON_SPACE))
+        read += len(line) + 1
+    if lines:
+        yield json_window(path, lines, read, numbers)
+
+
+def json_array_windows(path: str, text: str, cut: Cut) -> Iterator[Window]:
+    """Cut an array of objects that `read_json` has read into windows, and keep each object as it stands."""
+    objects = json.JSONDecoder()
+    at, held, filling = _after_space(text, text.index("[") + 1), list[str](), Filling(cut)
+    done = 0
+    while text[at] != "]":
+        end = objects.raw_decode(text, at)[1]
+        # Line ends in JSON stand between its parts only.
+        line = text[at:end].replace("\r", " ").replace("\n", " ")
+        if not filling.takes(len(line)):
+            yield json_window(path, held, at, first=done)
+            done, held, filling = done + len(held), [], Filling(cut)
+            filling.takes(len(line))
+        held.append(line)
+        at = _after_space(text, end)
+        at = _after_space(text, at + 1) if text[at] == "," else at
+    yield json_window(path, held, len(text), first=done)
+
+
+def json_window(path: str, lines: list[str], read: int, numbers: list[int] | None = None, first: int = 0) -> Window:
+    """Make a window of lines of JSON. numbers: the line of each; None: they are rows, `first` of which came before."""
+    places = (
+        [f"row {first + at + 1}" for at in range(len(lines))] if numbers is None else [f"line {n}" for n in numbers]
+    )
+    rows = [_parsed(f"{path}, {place}", line) for place, line in zip(places, lines, strict=True)]
+    return Window(_table(path, rows, None if numbers is None else tuple(numbers)), read, lines)
+
+
+def split_lines(path: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Split at LF and nowhere else. What stands behind the last one is a line too, though it be empty. Raises DataError
+    for a line that does not fit into memory."""
+    held: list[bytes] = []
+    size, number = 0, 1
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        held.append(first)
+        size += len(first)
+        for line in others:
+            yield b"".join(held)
+            held, size, number = [line], len(line), number + 1
+        if size > LONGEST_ROW:
+            raise DataError(f"{path}, line {number}: it does not end within {LONGEST_ROW / 2**20:,.0f} MB.")
+    yield b"".join(held)
+
+
+def _after_space(text: str, at: int) -> int:
+    while text[at] in JSON_SPACE:
+        at += 1
+    return at
 
 
 def _parsed(place: str, text: str) -> Any:
@@ -89,10 +163,7 @@ def _kind(value: Any) -> str:
 
 
 def _column_kind(column: list[Any]) -> str:
-    kinds = {_kind(value) for value in column if value is not None}
-    if len(kinds) == 1:
-        return kinds.pop()
-    return NESTED if NESTED in kinds else TEXT
+    return common_kind({_kind(value) for value in column if value is not None})
 
 
 def _text(value: Any) -> str | None:

@@ -23,14 +23,25 @@ def read_parquet(path: str, data: bytes) -> Table:
         table = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {str(error).rstrip('.')}.") from error
-    names = table.schema.names
+    check_columns(path, table.schema, table.num_rows)
+    return as_table(path, table)
+
+
+def check_columns(path: str, schema: pa.Schema, rows: int) -> None:
+    """Raise DataError where two columns have one name, and where there are no rows."""
+    names = schema.names
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise DataError(f"{path} has more than one column named {listing(doubled)}: give each its own name.")
-    if table.num_rows == 0:
+    if rows == 0:
         raise DataError(f"{path} has columns ({listing(names)}) but no rows.")
+
+
+def as_table(path: str, table: pa.Table, first: int = 0) -> Table:
+    """Write the values of `table` as text. first: rows of the file that stand above it, for messages."""
+    names = table.schema.names
     kinds = {name: _kind(table.schema.field(name).type) for name in names}
-    columns = {name: _values(path, name, table.column(name), kinds[name]) for name in names}
+    columns = {name: _values(path, name, table.column(name), kinds[name], first) for name in names}
     return Table(columns, kinds, (Part(path, table.num_rows),), class_names(_declared(table.schema)))
 
 
@@ -68,14 +79,16 @@ def _kind(kind: pa.DataType) -> str:
     return BINARY if pa.types.is_binary_view(kind) else TEXT
 
 
-def _values(path: str, name: str, column: pa.ChunkedArray, kind: str) -> tuple[str | None, ...]:
+def _values(path: str, name: str, column: pa.ChunkedArray, kind: str, first: int) -> tuple[str | None, ...]:
     if kind == BINARY:
         return (None,) * len(column)
     try:
         values = column.to_pylist()
     except UnicodeDecodeError as error:
         row = next(row for row in range(len(column)) if not _decodes(column[row]))
-        raise DataError(f"{path}, row {row + 1}: column {name!r} is not UTF-8. Write the file again.") from error
+        raise DataError(
+            f"{path}, row {first + row + 1}: column {name!r} is not UTF-8. Write the file again."
+        ) from error
     if kind == TEXT:
         return tuple(None if value is None else str(value) for value in values)
     if kind == NESTED:

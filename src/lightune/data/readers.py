@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lightune.data.delimited import read_delimited
+from lightune.data.encoding import Utf8
 from lightune.data.json_lines import read_json, read_json_lines
 from lightune.data.parquet import read_parquet
 from lightune.data.tables import Table
@@ -12,15 +13,6 @@ from lightune.errors import DataError
 
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".7z")
-_PARQUET_MAGIC = b"PAR1"
-_MAGIC = {
-    _PARQUET_MAGIC: "Parquet: give it the ending .parquet",
-    b"PK\x03\x04": "a zip or Excel file: unpack it, or save the sheet as CSV",
-    b"\x1f\x8b": "gzip: unpack it first",
-    b"BZh": "bzip2: unpack it first",
-    b"\xfd7zXZ": "xz: unpack it first",
-    b"\x28\xb5\x2f\xfd": "zstd: unpack it first",
-}
 
 
 def read_table(path: str | Path) -> Table:
@@ -47,10 +39,7 @@ def read_bytes(path: str, data: bytes) -> Table:
         raise DataError(f"{path} is empty: rows with a text and a label are expected.")
     if suffix == ".parquet":
         return read_parquet(path, data)
-    for magic, what in _MAGIC.items():
-        if data.startswith(magic):
-            raise DataError(f"{path} is named {suffix} but holds {what}.")
-    data = _utf8(path, data)
+    data = Utf8(path, suffix).checked(data, last=True)
     if suffix in (".csv", ".tsv"):
         return read_delimited(path, data, "," if suffix == ".csv" else "\t")
     return read_json(path, data) if suffix == ".json" else read_json_lines(path, data)
@@ -64,26 +53,3 @@ def check_extension(path: Path) -> None:
     if suffix not in EXTENSIONS:
         seen = f"ends in {suffix!r}" if suffix else "has no ending"
         raise DataError(f"{path.name} {seen}: a file that ends in {', '.join(EXTENSIONS)} is expected.")
-
-
-def _utf8(path: str, data: bytes) -> bytes:
-    """Check that the bytes are UTF-8 text; the byte order mark is left out."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{path} is UTF-16, UTF-8 is expected: save it again as UTF-8.")
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = _line(data, error.start)
-        raise DataError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02X} is not UTF-8, perhaps Latin-1 or Windows-1252. "
-            "Save the file again as UTF-8."
-        ) from error
-    if b"\x00" in data:
-        raise DataError(f"{path}, line {_line(data, data.index(0))}: a NUL byte stands there; text is expected.")
-    return data
-
-
-def _line(data: bytes, position: int) -> int:
-    before = data[:position]
-    return 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lightune.errors import DataError
@@ -82,7 +82,7 @@ def concat(tables: Sequence[Table]) -> Table:
             )
     return Table(
         columns={name: tuple(v for table in tables for v in table.columns[name]) for name in first.columns},
-        kinds={name: _common([table.kinds[name] for table in tables]) for name in first.columns},
+        kinds={name: common_kind({table.kinds[name] for table in tables}) for name in first.columns},
         parts=tuple(part for table in tables for part in table.parts),
         class_names=first.class_names,
     )
@@ -95,5 +95,6 @@ def listing(names: Iterable[str], most: int = 12) -> str:
     return shown if len(quoted) <= most else f"{shown} and {len(quoted) - most} more"
 
 
-def _common(kinds: Sequence[str]) -> str:
-    return kinds[0] if len(set(kinds)) == 1 else NESTED if NESTED in kinds else TEXT
+def common_kind(kinds: Collection[str]) -> str:
+    """What a column is whose parts are of these kinds; text where there is none."""
+    return next(iter(kinds)) if len(kinds) == 1 else NESTED if NESTED in kinds else TEXT

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightune.artifacts import is_artifact
@@ -16,9 +16,11 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class Chosen:
-    """An arm's folder, the study's and the arm's name, and the study's report where it has one."""
+    """An arm's folder, that of the study it is of (its own where it stands alone), their names, and the study's report
+    where it has one."""
 
     folder: Path
+    home: Path
     study: str
     arm: str
     report: Path | None
@@ -26,25 +28,30 @@ class Chosen:
 
 def choose(folders: Sequence[Path], arms: Sequence[str] | None) -> dict[str, Chosen]:
     """The arms to hold by name, in order: `arm` where one study is held, else `study/arm`. Raises InputError."""
-    taken: dict[str, Path] = {}
-    chosen: list[Chosen] = []
-    for folder in dict.fromkeys(Path(one).expanduser() for one in folders):
+    # By study, however its folder was written and whichever of its arms were named.
+    studies: dict[Path, dict[Path, Chosen]] = {}
+    for folder in (Path(one).expanduser() for one in folders):
         found = [_lone(folder)] if folder.is_dir() and is_artifact(folder) else _of_study(folder, arms)
-        study = _free(found[0].study, taken)
-        taken[study] = folder
-        chosen.extend(Chosen(one.folder, study, one.arm, one.report) for one in found)
-    absent = [arm for arm in arms or () if arm not in {one.arm for one in chosen}]
-    if absent:
-        raise ConfigError(f"--arm {absent[0]}: no such arm here; there are {', '.join(_all_arms(folders))}.")
-    several = len(taken) > 1
-    return {f"{one.study}/{one.arm}" if several else one.arm: one for one in chosen}
+        for one in found:
+            studies.setdefault(one.home, {}).setdefault(one.folder.resolve(), one)
+    named: dict[str, Chosen] = {}
+    taken: set[str] = set()
+    for chosen in studies.values():
+        study_name = _free(next(iter(chosen.values())).study, taken)
+        taken.add(study_name)
+        for one in chosen.values():
+            # Another seed of an arm is called as the arm is.
+            arm = _free(one.arm, {other.arm for other in named.values() if other.study == study_name})
+            name = f"{study_name}/{arm}" if len(studies) > 1 else arm
+            named[name] = replace(one, study=study_name, arm=arm)
+    return named
 
 
 def _lone(folder: Path) -> Chosen:
     found = find_artifact(folder)
     study = study_of(found)
-    name = (study or found).resolve().name
-    return Chosen(found, _plain(name), _plain(arm_of(found) or found.resolve().name), _report(study))
+    home = (study or found).resolve()
+    return Chosen(found, home, _plain(home.name), _plain(arm_of(found) or found.resolve().name), _report(study))
 
 
 def _of_study(folder: Path, arms: Sequence[str] | None) -> list[Chosen]:
@@ -56,11 +63,12 @@ def _of_study(folder: Path, arms: Sequence[str] | None) -> list[Chosen]:
         first = default_arm(folder)
         wanted = saved if first is None else [first, *(arm for arm in saved if arm != first)]
     else:
-        wanted = [arm for arm in dict.fromkeys(arms) if arm in saved]
-        if not wanted:
-            raise ConfigError(f"--arm {','.join(arms)}: {folder} has {', '.join(saved)}.")
-    study = _plain(folder.resolve().name)
-    return [Chosen(folder / "arms" / arm, study, arm, _report(folder)) for arm in wanted]
+        wanted = list(dict.fromkeys(arms))
+        absent = [arm for arm in wanted if arm not in saved]
+        if absent:
+            raise ConfigError(f"--arm {absent[0]}: {folder} has {', '.join(saved)}.")
+    home = folder.resolve()
+    return [Chosen(folder / "arms" / arm, home, _plain(home.name), arm, _report(folder)) for arm in wanted]
 
 
 def _report(study: Path | None) -> Path | None:
@@ -72,11 +80,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "study"
 
 
-def _free(name: str, taken: dict[str, Path]) -> str:
+def _free(name: str, taken: Collection[str]) -> str:
     if name not in taken:
         return name
     return next(f"{name}-{count}" for count in range(2, len(taken) + 3) if f"{name}-{count}" not in taken)
-
-
-def _all_arms(folders: Sequence[Path]) -> list[str]:
-    return sorted({arm for folder in folders for arm in arms_of(Path(folder).expanduser())})

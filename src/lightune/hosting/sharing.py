@@ -14,12 +14,12 @@ class SharedWeights:
     changes it for all."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[torch.dtype, torch.Size, str], Tensor] = {}
+        self._kept: dict[tuple[torch.device, torch.dtype, torch.Size, str], Tensor] = {}
 
     def share(self, model: nn.Module) -> None:
         """Let each tensor of `model` that an earlier one had, number for number, be that one; its own copy is freed."""
         for tensor in (*model.parameters(), *model.buffers()):
-            if tensor.numel() and tensor.device.type == "cpu":
+            if tensor.numel():
                 tensor.data = self._kept.setdefault(_content(tensor), tensor.data)
 
 
@@ -33,6 +33,6 @@ def weight_bytes(models: Iterable[nn.Module]) -> int:
     return sum(sizes.values())
 
 
-def _content(tensor: Tensor) -> tuple[torch.dtype, torch.Size, str]:
-    numbers = tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data
-    return tensor.dtype, tensor.shape, hashlib.sha256(numbers).hexdigest()
+def _content(tensor: Tensor) -> tuple[torch.device, torch.dtype, torch.Size, str]:
+    numbers = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+    return tensor.device, tensor.dtype, tensor.shape, hashlib.sha256(numbers).hexdigest()

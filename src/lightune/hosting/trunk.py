@@ -31,7 +31,7 @@ class Member:
 
 
 class Trunk:
-    """Answers for the members of one base, by name."""
+    """Answers for the members of one base, by name. layout_bytes: what its weights take a second time, laid out."""
 
     def __init__(self, adapters: ManyAdapters, members: Mapping[str, Member]) -> None:
         self.model = adapters.model
@@ -40,9 +40,12 @@ class Trunk:
         move(self.model)
         quicken(self.model)
         self._layouts = ExitStack()
-        if has_room(laid_out_bytes(self.model, training=False)):
+        self.layout_bytes = laid_out_bytes(self.model, training=False)
+        if has_room(self.layout_bytes):
             # For as long as it is held: its weights never change.
             self._layouts.enter_context(laid_out(self.model, training=False))
+        else:
+            self.layout_bytes = 0
 
     def answer(self, texts: Mapping[str, Sequence[str]]) -> dict[str, NDArray[np.float64]]:
         """Logits [texts, labels] of each member that is asked; at least one text each."""
@@ -64,7 +67,8 @@ class Trunk:
         ids = [row for one in encoded.values() for row in one.ids]
         cut = np.concatenate([one.cut for one in encoded.values()])
         adapters = [self.members[name].adapter for name, one in encoded.items() for _ in one.ids]
-        states = logits_of(self.model, Encoded(tuple(ids), cut), self._pad_id(next(iter(encoded))), None, adapters)
+        with self._adapters.mixed() as model:
+            states = logits_of(model, Encoded(tuple(ids), cut), self._pad_id(next(iter(encoded))), None, adapters)
         ends = np.cumsum([len(one) for one in encoded.values()])
         return dict(zip(encoded, np.split(states, ends[:-1]), strict=True))
 

@@ -1,19 +1,37 @@
 """From a saved artefact to labels for new texts."""
 
+from lightune.inference.batch import (
+    CHECK,
+    LABEL,
+    PIPE,
+    WRITE,
+    BatchRequest,
+    predict_file,
+    predict_to_pipe,
+)
 from lightune.inference.classifier import Answer, TextClassifier, answer, load_classifier_folder
-from lightune.inference.files import predict_file
 from lightune.inference.finding import arm_of, arms_of, baseline_of, default_arm, find_artifact, load, study_of
 from lightune.inference.label_next import label_next
 from lightune.inference.occlusion import Piece, occlude
+from lightune.inference.wanted import ABSTAIN, Wanted, answer_fields, check_wanted
 
 __all__ = [
+    "ABSTAIN",
+    "CHECK",
+    "LABEL",
+    "PIPE",
+    "WRITE",
     "Answer",
+    "BatchRequest",
     "Piece",
     "TextClassifier",
+    "Wanted",
     "answer",
+    "answer_fields",
     "arm_of",
     "arms_of",
     "baseline_of",
+    "check_wanted",
     "default_arm",
     "find_artifact",
     "label_next",
@@ -21,5 +39,6 @@ __all__ = [
     "load_classifier_folder",
     "occlude",
     "predict_file",
+    "predict_to_pipe",
     "study_of",
 ]

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightune.artifacts import Artifact, load_artifact
-from lightune.compute import softmax
+from lightune.compute import ModelScorer, layouts_fit, softmax
+from lightune.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,21 @@ class TextClassifier:
         """The arm that made it, None for what stock peft or transformers made."""
         return self._artifact.manifest.arm if self._artifact.manifest else None
 
+    @property
+    def temperature(self) -> float | None:
+        """What logits are divided by to be calibrated; None where no temperature was fitted."""
+        return self._artifact.manifest.temperature if self._artifact.manifest else None
+
+    def merge_adapter(self, merging: bool | None) -> None:
+        """Set whether a plain LoRA adapter is merged before it answers, as `ModelScorer.merging` has it."""
+        if isinstance(self._artifact.scorer, ModelScorer):
+            self._artifact.scorer.merging = merging
+
+    def layouts_fit(self) -> bool:
+        """Whether a second layout of the model's weights leaves enough of the free memory."""
+        model = getattr(self._artifact.scorer, "model", None)
+        return model is not None and layouts_fit([model])
+
     def logits(self, texts: Sequence[str], on_rows: Callable[[int], None] | None = None) -> NDArray[np.float64]:
         """Logits [texts, labels]; `on_rows` hears how many rows each batch had when it is done."""
         texts = list(texts)
@@ -47,9 +63,17 @@ class TextClassifier:
             return np.empty((0, len(self.label_names)))
         return self._artifact.scorer.score(texts, on_rows).logits
 
-    def probabilities(self, texts: Sequence[str], on_rows: Callable[[int], None] | None = None) -> NDArray[np.float64]:
-        """Probabilities [texts, labels], rows sum to one."""
-        return softmax(self.logits(texts, on_rows))
+    def probabilities(
+        self, texts: Sequence[str], on_rows: Callable[[int], None] | None = None, calibrated: bool = False
+    ) -> NDArray[np.float64]:
+        """Probabilities [texts, labels], rows sum to one. calibrated: of the logits divided by the temperature; raises
+        ConfigError where there is none."""
+        logits = self.logits(texts, on_rows)
+        if calibrated:
+            if self.temperature is None:
+                raise ConfigError(f"{self.arm or 'This model'} has no temperature, so it cannot be calibrated.")
+            logits = logits / self.temperature
+        return softmax(logits)
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         """One Answer a text, in order; an empty text gets one too. Raises TypeError for a bare string."""

@@ -1,50 +1,19 @@
-"""Whole files of texts labelled: a table in, the same table with labels and probabilities beside it out."""
+"""Tables as whole files, and what can be said against a file that is to be written."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lightune.data import find_text_column, read_table
 from lightune.errors import ConfigError, DataError
-from lightune.inference.classifier import Answer, TextClassifier, answer
-from lightune.progress import counting
+from lightune.inference.writing import json_line, write_rows
 from lightune.whole import whole_file
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 Columns = Mapping[str, Sequence[str | float | None]]
-
-
-def predict_file(
-    classifiers: Mapping[str, TextClassifier],
-    source: Path,
-    target: Path,
-    text_column: str | None = None,
-    on_rows: Callable[[int, int], None] | None = None,
-) -> int:
-    """Label each row of `source` and write its columns, in its order, and the answers to `target`; returns the rows.
-
-    classifiers: by the prefix of their columns; "" names the main one, whose columns are `label`, `score` and
-    `p_<label>` (with `predicted_` before a name that `source` already has). on_rows hears (rows done, rows in all).
-    A missing text counts as empty. Raises DataError, ConfigError.
-    """
-    check_target(source, target)
-    table = read_table(source)
-    texts = [text or "" for text in table.columns[find_text_column(table, text_column)]]
-    columns: dict[str, Sequence[str | float | None]] = dict(table.columns)
-    tick = None if on_rows is None else counting(len(texts) * len(classifiers), on_rows)
-    for prefix, classifier in classifiers.items():
-        probabilities = classifier.probabilities(texts, tick)
-        answers = [answer(text, classifier.label_names, row) for text, row in zip(texts, probabilities, strict=True)]
-        for name, values in _answer_columns(answers, classifier.label_names).items():
-            columns[free_name(prefix + name, columns)] = values
-    write_table(target, columns)
-    return len(texts)
 
 
 def check_target(source: Path, target: Path, option: str = "--output") -> None:
@@ -79,36 +48,15 @@ def _write(ending: str, scratch: Path, columns: Columns) -> None:
     elif ending == ".jsonl":
         _write_json_lines(scratch, columns)
     else:
-        _write_delimited(scratch, columns, "\t" if ending == ".tsv" else ",")
+        with scratch.open("w", encoding="utf-8", newline="") as handle:
+            rows = (tuple(columns), *zip(*columns.values(), strict=True))
+            write_rows(handle, rows, "\t" if ending == ".tsv" else ",")
 
 
 def _write_json_lines(path: Path, columns: Columns) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as handle:
         for row in zip(*columns.values(), strict=True):
-            line = json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False)
-            if any("\ud800" <= character <= "\udfff" for character in line):
-                line = json.dumps(dict(zip(columns, row, strict=True)))
-            handle.write(line + "\n")
-
-
-def _write_delimited(path: Path, columns: Columns, delimiter: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        plain = csv.writer(handle, delimiter=delimiter, lineterminator="\n")
-        # Before 3.13 the csv module leaves a lone carriage return unquoted, which every reader takes for a line's end.
-        quoted = csv.writer(handle, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        for row in (tuple(columns), *zip(*columns.values(), strict=True)):
-            writer = quoted if any(isinstance(value, str) and "\r" in value for value in row) else plain
-            writer.writerow(row)
-
-
-def _answer_columns(answers: Sequence[Answer], label_names: Sequence[str]) -> dict[str, Sequence[str | float | None]]:
-    columns: dict[str, Sequence[str | float | None]] = {
-        "label": [one.label for one in answers],
-        "score": [one.score for one in answers],
-    }
-    for name in label_names:
-        columns[f"p_{name}"] = [one.probabilities[name] for one in answers]
-    return columns
+            handle.write(json_line(dict(zip(columns, row, strict=True))) + "\n")
 
 
 def free_name(name: str, taken: Mapping[str, object]) -> str:

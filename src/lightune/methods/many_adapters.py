@@ -57,6 +57,23 @@ class ManyAdapters:
             self.model.set_adapter(key, inference_mode=True)
             yield self.model
 
+    @contextmanager
+    def mixed(self) -> Iterator[nn.Module]:
+        """Within it a batch may name the adapter of each of its rows. What fails leaves nothing behind: peft takes the
+        hooks that tell layers the names away again only from a pass that came to its end."""
+        before = [
+            (hooks, hooks.copy())
+            for module in self.model.modules()
+            for hooks in (module._forward_pre_hooks, module._forward_pre_hooks_with_kwargs)
+        ]
+        try:
+            yield self.model
+        except BaseException:
+            for hooks, own in before:
+                hooks.clear()
+                hooks.update(own)
+            raise
+
 
 def joins(model: nn.Module) -> bool:
     """Whether a loaded adapter is one for `ManyAdapters`: plain LoRA on frozen linear layers of a decoder, the head

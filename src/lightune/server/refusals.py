@@ -57,7 +57,8 @@ NO_KEY = Refusal(
     401,
     "no_key",
     "The API key is expected: `Authorization: Bearer KEY`.",
-    ((b"www-authenticate", b'Bearer realm="lightune", Basic realm="lightune"'),),
+    # A header each: Chromium looks at the first challenge of a header alone.
+    ((b"www-authenticate", b'Bearer realm="lightune"'), (b"www-authenticate", b'Basic realm="lightune"')),
 )
 NOT_FOUND = Refusal(404, "not_found", "There is nothing at this path; /openapi.json lists what there is.")
 WRONG_METHOD = Refusal(405, "wrong_method", "This path takes other methods; `Allow` names them.")

@@ -12,8 +12,9 @@ import pytest
 CHROMIUM = shutil.which("chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator:
+    """As long as it is open, an event loop runs in this thread, which other modules' tests could not bear."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     from playwright.sync_api import sync_playwright

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.full
 
 
 def choose(page, name, text, encoding="utf-8"):
+    page.get_by_role("button", name="Predict").wait_for()
     page.set_input_files("#file", {"name": name, "mimeType": "text/csv", "buffer": text.encode(encoding)})
 
 

@@ -62,9 +62,11 @@ export class Api {
   async #answer(path, options) {
     const headers = new Headers(options.headers);
     if (this.#key !== null) headers.set("Authorization", `Bearer ${this.#key}`);
+    // With a key of the page's own the browser need not ask for one too.
+    const credentials = this.#key === null ? "same-origin" : "omit";
     let answer;
     try {
-      answer = await fetch(path, {...options, headers, cache: "no-store"});
+      answer = await fetch(path, {...options, headers, credentials, cache: "no-store"});
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refusal(0, GONE);

@@ -15,8 +15,11 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A name that somebody gave: shown as it is, whatever its direction. */
-export const named = (name) => element("bdi", {}, name);
+/** A name that somebody gave: shown as it is, whatever its direction. Where it is too long it breaks behind its signs. */
+export function named(name) {
+  const parts = name.match(/[^_/.:-]*[_/.:-]*/g);
+  return element("bdi", {}, ...parts.flatMap((part, index) => (index && part ? [element("wbr"), part] : [part])));
+}
 
 /** Show `text` in an element that is there all the time, so that screen readers hear of it; null empties it. */
 export function say(target, text) {
