@@ -135,9 +135,15 @@ def run_in_child(request: BatchRequest, kill_after: Callable[[], None] | None = 
     if child == 0:
         code = 1
         try:
+            import torch
+
+            from lightune.compute import Choices, choosing
             from lightune.inference import predict_file
 
-            predict_file(request)
+            # What is faster is measured anew by each job, and on a busy machine not always with the same outcome. Here
+            # every job, not only those that go on, must make the same bits.
+            with choosing(Choices(torch.get_num_threads(), onednn=False)):
+                predict_file(request)
             code = 0
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
