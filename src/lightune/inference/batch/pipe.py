@@ -17,7 +17,8 @@ from lightune.data.windows import LONGEST_ROW
 from lightune.errors import DataError
 from lightune.inference.batch.answering import Answering, answering
 from lightune.inference.batch.formats import json_rows, spliced
-from lightune.inference.batch.predict import LABEL, STDIN, load_classifiers, look_at, texts_of
+from lightune.inference.batch.job import STDIN
+from lightune.inference.batch.predict import LABEL, load_classifiers, look_at, texts_of
 from lightune.inference.batch.request import PIPE, BatchRequest
 from lightune.inference.files import free_name
 from lightune.inference.wanted import Values
