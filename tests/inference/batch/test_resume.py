@@ -402,15 +402,23 @@ def test_a_folder_that_another_process_has_just_removed_is_made_again(bag, tmp_p
     assert gone
 
 
-def test_a_process_that_is_done_leaves_the_folder_of_the_next_one_alone(tmp_path):
+def test_a_process_that_is_done_leaves_the_folder_of_the_next_one_alone(bag, tmp_path, monkeypatch):
     """The next one begins in the moment in which the lock's name is gone."""
-    first, second = JobFolder(tmp_path / "out.csv"), JobFolder(tmp_path / "out.csv")
+    request = request_for(tmp_path, bag)
+    folder, plain = tmp_path / "out.csv.parts", Path.rmdir
     with contextlib.ExitStack() as stack:
-        with first.held():
-            (first.path / ".lock").unlink()
-            stack.enter_context(second.held())
-            (second.path / "part-00000000-0123456789abcdef").touch()
-        assert (second.path / ".lock").exists()
+
+        def rmdir(path):
+            stack.enter_context(JobFolder(request.target).held())
+            plain(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rmdir", rmdir)
+            assert predict_file(request) == ROWS
+        assert (folder / ".lock").exists()
+        with pytest.raises(ConfigError, match="another process"):
+            predict_file(request)
+    assert not folder.exists()
 
 
 def test_an_old_output_stays_until_the_new_one_is_whole(bag, tmp_path):
@@ -438,6 +446,17 @@ def test_a_target_that_cannot_be_written_is_refused_before_any_work(bag, tmp_pat
     with pytest.raises(ConfigError, match=said):
         predict_file(replace(request, target=tmp_path / target))
     assert request.source.read_bytes() == before
+
+
+def test_a_tilde_is_one_s_home_and_a_pipe_with_a_name_is_refused(bag, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    request = replace(request_for(tmp_path, bag), source=Path("~/in.csv"), target=Path("~/out.csv"))
+    assert predict_file(request) == ROWS
+    assert (tmp_path / "out.csv").exists()
+    assert BatchRequest({}, Path("~nobody-of-this-name/in.csv"), Path("-")).source.name == "in.csv"
+    os.mkfifo(tmp_path / "f.csv")
+    with pytest.raises(DataError, match=r"f\.csv is no regular file.*--input -$"):
+        predict_file(replace(request, source=tmp_path / "f.csv"))
 
 
 def test_an_input_that_is_not_there_or_no_text_is_named(bag, tmp_path):
