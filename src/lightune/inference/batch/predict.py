@@ -181,13 +181,16 @@ def look_at(request: BatchRequest, path: Path, name: str, kind: str | None, prog
     """Read an input from its start to its end, before anything is made of it. Raises DataError."""
     source = open_rows(path, name, kind)
     stamp, digest = _stamp(path), file_digest(path)
-    found = survey(source, request.cut, lambda read, size: progress(CHECK, read, size, {}))
+    column = None
+    if request.ending == ".parquet" and hasattr(source, "schema"):  # the other columns are passed on as they are
+        column = find_text_column(next(source.windows(request.cut)).table, request.text_column)
+    found = survey(source, request.cut, lambda read, size: progress(CHECK, read, size, {}), column)
     if found.half_pair is not None and request.ending != ".jsonl":
         raise DataError(
             f"{found.half_pair}: a value holds half a surrogate pair, which is no Unicode. Name an --output that ends "
             "in .jsonl, where it can be escaped."
         )
-    return Input(source, found, find_text_column(found.sample, request.text_column), digest, stamp)
+    return Input(source, found, column or find_text_column(found.sample, request.text_column), digest, stamp)
 
 
 def _check_unchanged(request: BatchRequest, given: Input) -> None:
