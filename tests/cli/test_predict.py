@@ -88,10 +88,11 @@ def test_calibrated_is_refused_where_there_is_no_temperature(study, command, tmp
     assert not list(tmp_path.glob("out*"))
 
 
-def test_a_column_s_name_that_both_would_have_is_refused(study, command):
+@pytest.mark.parametrize("arms", ["tfidf,baseline", "baseline"])
+def test_a_column_s_name_that_both_would_have_is_refused(study, command, arms):
     shutil.copytree(study / "arms" / "tfidf", study / "arms" / "baseline")
     try:
-        said = command("predict", study, TEXT, "--arm", "tfidf,baseline", "--baseline")
+        said = command("predict", study, TEXT, "--arm", arms, "--baseline")
     finally:
         shutil.rmtree(study / "arms" / "baseline")
     assert (said.code, said.err.count("\n")) == (2, 1)

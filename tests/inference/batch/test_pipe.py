@@ -136,6 +136,21 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(bag, stdin,
         predict_to_pipe(piped(bag))
 
 
+def test_lines_that_are_there_together_are_answered_in_windows(bag, stdin, monkeypatch, capsys):
+    answered, plain = [], batch.answering.Answering.columns
+    monkeypatch.setattr(
+        batch.answering.Answering,
+        "columns",
+        lambda self, texts: (answered.append(sum(map(len, texts))), plain(self, texts))[1],
+    )
+    stdin(b"".join(b"%0999d\n" % at for at in range(60)))
+    assert predict_to_pipe(piped(bag, cut=Cut(50, 5000))) == 60
+    assert max(answered) <= 5000
+    assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == [
+        f"{at:0999}" for at in range(60)
+    ]
+
+
 def test_no_lines_are_no_rows(bag, stdin, capsys):
     stdin()
     assert predict_to_pipe(piped(bag)) == 0
@@ -177,7 +192,8 @@ def test_standard_input_goes_into_a_file_and_the_same_lines_resume(bag, tmp_path
     with pytest.raises(ConfigError, match="the content of the input"):
         predict_file(replace(request, resume=True))
     stdin(lines)
-    assert predict_file(replace(request, resume=True)) == 10
+    # as it is without that option
+    assert predict_file(replace(request, resume=True, input_kind="lines")) == 10
     assert [row["text"] for row in read(tmp_path / "out.csv")] == lines.decode().splitlines()
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 

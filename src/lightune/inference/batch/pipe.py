@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from lightune.compute import MERGE_TEXTS
-from lightune.data import JSON_LINES, TEXT_LINES, Part, Utf8, Window, known_text_column
+from lightune.data import JSON_LINES, TEXT_LINES, Cut, Part, Utf8, Window, known_text_column
 from lightune.data.json_lines import JSON_SPACE, json_window
 from lightune.data.row_sources import text_window
-from lightune.data.windows import LONGEST_ROW
+from lightune.data.windows import LONGEST_ROW, Filling
 from lightune.errors import DataError
 from lightune.inference.batch.answering import answering
 from lightune.inference.batch.formats import json_rows, spliced
@@ -55,7 +55,7 @@ def _lines(request: BatchRequest, progress: Progress) -> int:
     """Answer for lines as they come: those that are there together, each once its line end is."""
     answers = answering(load_classifiers(request), request.wanted, ())
     rows, line = 0, 1
-    for lines in _arriving(sys.stdin.buffer, request.cut.rows):
+    for lines in _arriving(sys.stdin.buffer, request.cut):
         if request.input_kind == JSON_LINES:
             objects = _objects(lines, line)
             texts = [_text_of(one, request.text_column) for one in objects]
@@ -97,17 +97,19 @@ def _write(lines: Iterable[str]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _arriving(stream: BinaryIO, most: int) -> Iterator[list[str]]:
-    """Give lines, without their ends, as soon as they are there, `most` at once; a last one needs no end."""
+def _arriving(stream: BinaryIO, cut: Cut) -> Iterator[list[str]]:
+    """Give lines, without their ends, as soon as they are there, a window's at once; a last one needs no end."""
     check = Utf8(STDIN, TEXT_LINES)
     descriptor = stream.fileno()
     held: list[bytes] = []
     ended = False
     while not ended:
         lines: list[bytes] = []
-        while not ended and (not lines or (len(lines) < most and _is_there(descriptor))):
+        size = 0
+        while not ended and (not lines or (len(lines) < cut.rows and size < cut.size and _is_there(descriptor))):
             data = os.read(descriptor, _PIECE)
             ended = not data
+            size += len(data)
             first, *others = check.checked(data, last=ended).split(b"\n")
             held.append(first)
             for line in others:
@@ -117,8 +119,19 @@ def _arriving(stream: BinaryIO, most: int) -> Iterator[list[str]]:
                 raise DataError(f"{STDIN}: a line does not end within {LONGEST_ROW / 2**20:,.0f} MB.")
         if ended and any(held):
             lines.append(b"".join(held))
-        for start in range(0, len(lines), most):
-            yield [one.decode().removesuffix("\r") for one in lines[start : start + most]]
+        yield from _windows(lines, cut)
+
+
+def _windows(lines: list[bytes], cut: Cut) -> Iterator[list[str]]:
+    filling, held = Filling(cut), list[str]()
+    for line in lines:
+        if not filling.takes(len(line)):
+            yield held
+            filling, held = Filling(cut), []
+            filling.takes(len(line))
+        held.append(line.decode().removesuffix("\r"))
+    if held:
+        yield held
 
 
 def _is_there(descriptor: int) -> bool:

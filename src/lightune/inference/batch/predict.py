@@ -143,11 +143,11 @@ def output_format(request: BatchRequest, given: Input, answers: Answering) -> Fo
 
 
 def _identity(request: BatchRequest, given: Input) -> dict[str, Any]:
-    wanted = request.wanted
+    wanted, piped = request.wanted, request.source == PIPE
     saved = {prefix.rstrip("_") or "the arm": artefact_digest(folder) for prefix, folder in request.arms.items()}
     return {
         "the content of the input": given.digest,
-        "the ending of the input": request.source.suffix.lower() if request.source != PIPE else request.input_kind,
+        "the ending of the input": request.input_kind or TEXT_LINES if piped else request.source.suffix.lower(),
         "the ending of --output": request.ending,
         "--arm": list(request.arms),
         "--text-column": given.text_column,
