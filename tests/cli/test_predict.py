@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 import lightune
 from lightune.cli.predict_file import _Rows
@@ -85,10 +88,11 @@ def test_calibrated_is_refused_where_there_is_no_temperature(study, command, tmp
     assert not list(tmp_path.glob("out*"))
 
 
-def test_a_column_s_name_that_both_would_have_is_refused(study, command):
+@pytest.mark.parametrize("arms", ["tfidf,baseline", "baseline"])
+def test_a_column_s_name_that_both_would_have_is_refused(study, command, arms):
     shutil.copytree(study / "arms" / "tfidf", study / "arms" / "baseline")
     try:
-        said = command("predict", study, TEXT, "--arm", "tfidf,baseline", "--baseline")
+        said = command("predict", study, TEXT, "--arm", arms, "--baseline")
     finally:
         shutil.rmtree(study / "arms" / "baseline")
     assert (said.code, said.err.count("\n")) == (2, 1)
@@ -99,7 +103,7 @@ def test_a_column_s_name_that_both_would_have_is_refused(study, command):
 def test_interrupted_it_says_how_to_go_on_and_does(study, command, tmp_path, monkeypatch, words):
     given = write(tmp_path / "in.csv", ROWS)
     with monkeypatch.context() as patch:
-        patch.setattr(batch.predict, "_check_unchanged", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(batch.job.JobFolder, "put_together", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         asked = ["predict", study, "--input", given, *words.format(out=tmp_path / "out.csv").split()]
         said = command(*asked)
     assert said.code == 130
@@ -122,6 +126,17 @@ def test_the_output_of_a_pipe_is_json_lines_alone(study, command, tmp_path):
     said = command("predict", study, "--arm", "tfidf", "--input", given, "--output", "-")
     assert (said.code, said.err) == (0, "")
     assert [json.loads(line)["id"] for line in said.out.splitlines()] == [row["id"] for row in ROWS]
+
+
+def test_answers_go_to_standard_output_though_progress_has_a_terminal(study, command, tmp_path, monkeypatch):
+    terminal = io.StringIO()
+    shown = Console(file=terminal, force_terminal=True)
+    monkeypatch.setattr("lightune.cli.predict_file.progress_console", lambda: shown)
+    given = write(tmp_path / "in.csv", ROWS)
+    said = command("predict", study, "--arm", "tfidf", "--input", given, "--output", "-")
+    assert [json.loads(line)["id"] for line in said.out.splitlines()] == [row["id"] for row in ROWS]
+    assert "labelling" in terminal.getvalue()
+    assert '"id"' not in terminal.getvalue()
 
 
 def test_a_full_disk_is_code_1(study, command, tmp_path, monkeypatch):
@@ -166,3 +181,20 @@ def test_ctrl_c_and_resume_as_a_user_does_it(study, tmp_path):
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     found = csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text()))
     assert [(row["id"], row["text"]) for row in found] == [(row["id"], row["text"]) for row in rows]
+
+
+@pytest.mark.full
+def test_answers_go_to_a_file_while_a_terminal_shows_the_progress(study, tmp_path):
+    given = write(tmp_path / "in.csv", ROWS)
+    terminal, end = pty.openpty()
+    words = [sys.executable, "-m", "lightune", "predict", study, "--arm", "tfidf", "--input", given, "--output", "-"]
+    with (tmp_path / "out.jsonl").open("wb") as out, os.fdopen(terminal, "rb", buffering=0) as seen:
+        running = subprocess.Popen(words, stdout=out, stderr=end, env={**os.environ, "TERM": "xterm"})
+        os.close(end)
+        shown = b""
+        with contextlib.suppress(OSError):  # as Linux ends a terminal
+            while piece := seen.read(4096):
+                shown += piece
+        assert running.wait() == 0
+    assert b"\x1b[" in shown
+    assert [row["id"] for row in read(tmp_path / "out.jsonl")] == [row["id"] for row in ROWS]

@@ -43,3 +43,13 @@ def write_parquet(
         table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     pq.write_table(table, path)
     return path
+
+
+def write_groups(path: Path, table: pa.Table, column: str, rows: int) -> None:
+    """Write row groups of so many rows, in each of which `column` has a dictionary of its own."""
+    at = table.schema.get_field_index(column)
+    field = pa.field(column, pa.dictionary(pa.int32(), pa.string()))
+    with pq.ParquetWriter(path, table.schema.set(at, field)) as writer:
+        for start in range(0, len(table), rows):
+            group = table.slice(start, rows).combine_chunks()
+            writer.write_table(group.set_column(at, field, group.column(at).dictionary_encode()))

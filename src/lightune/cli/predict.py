@@ -99,7 +99,7 @@ def _arms(folder: Path, arm: str | None, baseline: bool) -> dict[str, Path]:
     doubled = sorted({str(name) for name in names if names.count(name) > 1})
     if doubled:
         raise ConfigError(f"--arm {arm}: {', '.join(doubled)} is named more than once.")
-    if len(names) > 1 and BASELINE in names and baseline:
+    if BASELINE in names and baseline:
         raise ConfigError(f"--baseline: --arm names {BASELINE} too, and their columns would have the same names.")
     found = {name or "": find_artifact(folder, name) for name in names}
     if baseline:

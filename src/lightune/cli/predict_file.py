@@ -66,6 +66,9 @@ def label_file(request: BatchRequest) -> int:
         _Rows(),
         console=shown,
         transient=True,
+        # Else the answers to standard output would go to the terminal, where standard error is one.
+        redirect_stdout=False,
+        redirect_stderr=False,
         # Where answers come to the same terminal, they are what is to be seen.
         disable=not shown.is_terminal or (request.target == PIPE and console().is_terminal),
     )

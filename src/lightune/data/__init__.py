@@ -1,7 +1,7 @@
 """Sources (hub, folder, files, the embedded reviews) -> texts and labels, split: the only way data comes in."""
 
 from lightune.data.audit import Audit, Lengths, SplitAudit, audit
-from lightune.data.columns import find_label_column, find_text_column
+from lightune.data.columns import find_label_column, find_text_column, known_text_column
 from lightune.data.drawing import CutSize, cut, draw
 from lightune.data.encoding import Utf8
 from lightune.data.folds import fold_of
@@ -34,6 +34,7 @@ __all__ = [
     "find_label_column",
     "find_text_column",
     "fold_of",
+    "known_text_column",
     "load_rows",
     "load_splits",
     "open_rows",

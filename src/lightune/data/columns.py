@@ -60,17 +60,19 @@ def find_text_column(table: Table, name: str | None = None, but: Collection[str]
     if len(table.columns) == 1:
         return _named(table, next(iter(table.columns)), "--text-column", "text")
     free = [column for column in table.columns if column not in but]
-    lower = {column.lower() for column in free}
-    for pair in PAIRS:
-        if lower.issuperset(pair):
-            raise DataError(
-                f"{table.path} holds text pairs ({listing(pair)}), which are not supported: "
-                "name the one column to read with --text-column."
-            )
-    texts = [column for column in free if table.kinds[column] == TEXT]
-    known = _known(texts, TEXT_NAMES)
-    others = [column for column in texts if column.lower() not in LABEL_NAMES]
+    known = _known_texts(table, free)
+    others = [c for c in free if table.kinds[c] == TEXT and c.lower() not in LABEL_NAMES]
     return _only(table, known or [c for c in others if _is_prose(table, c)], "text", "--text-column")
+
+
+def known_text_column(table: Table, name: str | None = None) -> str:
+    """Return the named column, else the one with a well-known name: whatever the rows hold, unlike `find_text_column`.
+
+    Raises DataError as it does.
+    """
+    if name is not None:
+        return _named(table, name, "--text-column", "text")
+    return _only(table, _known_texts(table, list(table.columns)), "text", "--text-column")
 
 
 def find_label_column(table: Table, text_column: str, name: str | None = None, but: Collection[str] = ()) -> str:
@@ -107,6 +109,18 @@ def _named(table: Table, name: str, option: str, role: str) -> str:
         what = "lists or objects" if kind == NESTED else "binary values"
         raise DataError(f"{table.path}: column {name!r} holds {what}, {role}s are expected; see {option}.")
     return name
+
+
+def _known_texts(table: Table, free: Sequence[str]) -> list[str]:
+    """The columns of texts with a well-known name. Raises DataError where texts come in pairs."""
+    lower = {column.lower() for column in free}
+    for pair in PAIRS:
+        if lower.issuperset(pair):
+            raise DataError(
+                f"{table.path} holds text pairs ({listing(pair)}), which are not supported: "
+                "name the one column to read with --text-column."
+            )
+    return _known([column for column in free if table.kinds[column] == TEXT], TEXT_NAMES)
 
 
 def _known(columns: Sequence[str], names: Sequence[str]) -> list[str]:

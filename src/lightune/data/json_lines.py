@@ -65,7 +65,8 @@ def json_lines_windows(path: str, pieces: Callable[[], Iterable[bytes]], cut: Cu
 
 def json_array_windows(path: str, text: str, cut: Cut) -> Iterator[Window]:
     """Cut an array of objects that `read_json` has read into windows, and keep each object as it stands."""
-    objects = json.JSONDecoder()
+    # Only where each object ends is asked: digits stay text, of which Python would make no number of any length.
+    objects = json.JSONDecoder(parse_int=str, parse_float=str)
     at, held, filling = _after_space(text, text.index("[") + 1), list[str](), Filling(cut)
     done = 0
     while text[at] != "]":

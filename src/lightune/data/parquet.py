@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ def read_parquet(path: str, data: bytes) -> Table:
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {str(error).rstrip('.')}.") from error
     check_columns(path, table.schema, table.num_rows)
-    return as_table(path, table)
+    made = as_table(path, table)
+    return replace(made, columns=dict(made.columns))
 
 
 def check_columns(path: str, schema: pa.Schema, rows: int) -> None:
@@ -38,11 +40,34 @@ def check_columns(path: str, schema: pa.Schema, rows: int) -> None:
 
 
 def as_table(path: str, table: pa.Table, first: int = 0) -> Table:
-    """Write the values of `table` as text. first: rows of the file that stand above it, for messages."""
-    names = table.schema.names
-    kinds = {name: _kind(table.schema.field(name).type) for name in names}
-    columns = {name: _values(path, name, table.column(name), kinds[name], first) for name in names}
+    """Write the values of `table` as text, those of a column when they are asked for. first: rows of the file that
+    stand above it, for messages. Asking raises DataError where a value cannot be written."""
+    kinds = {name: _kind(table.schema.field(name).type) for name in table.schema.names}
+    columns = _Columns(path, table, kinds, first)
     return Table(columns, kinds, (Part(path, table.num_rows),), class_names(_declared(table.schema)))
+
+
+class _Columns(Mapping[str, tuple[str | None, ...]]):
+    """Columns of Arrow values that become text once they are asked for: the others may hold what no text can."""
+
+    def __init__(self, path: str, table: pa.Table, kinds: Mapping[str, str], first: int) -> None:
+        self._path, self._table, self._kinds, self._first = path, table, kinds, first
+        self._made: dict[str, tuple[str | None, ...]] = {}
+
+    def __getitem__(self, name: str) -> tuple[str | None, ...]:
+        if name not in self._made:
+            kind = self._kinds[name]
+            self._made[name] = _values(self._path, name, self._table.column(name), kind, self._first)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
 
 
 def class_names(features: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -83,12 +108,22 @@ def _values(path: str, name: str, column: pa.ChunkedArray, kind: str, first: int
     if kind == BINARY:
         return (None,) * len(column)
     try:
-        values = column.to_pylist()
+        return _written(column, kind)
     except UnicodeDecodeError as error:
         row = next(row for row in range(len(column)) if not _decodes(column[row]))
         raise DataError(
             f"{path}, row {first + row + 1}: column {name!r} is not UTF-8. Write the file again."
         ) from error
+    # As Arrow says for a year that Python does not have, a time zone that is not there, a nanosecond without pandas.
+    except (ValueError, ArithmeticError, LookupError, ImportError, NotImplementedError) as error:
+        raise DataError(
+            f"{path}: column {name!r} ({column.type}) holds a value that cannot be written as text: "
+            f"{str(error).rstrip('.')}. Leave that column out, or keep the rows in Parquet."
+        ) from error
+
+
+def _written(column: pa.ChunkedArray, kind: str) -> tuple[str | None, ...]:
+    values = column.to_pylist()
     if kind == TEXT:
         return tuple(None if value is None else str(value) for value in values)
     if kind == NESTED:

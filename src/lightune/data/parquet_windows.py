@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lightune.data.arrow_sizes import row_sizes
 from lightune.data.parquet import as_table, check_columns
-from lightune.data.tables import BINARY, Table
 from lightune.data.windows import Cut, Filling, Window
 from lightune.errors import DataError
 
@@ -32,12 +30,15 @@ class ParquetRows:
         check_columns(path, self.schema, self.size)
 
     def windows(self, cut: Cut) -> Iterator[Window]:
-        """Give every row once, in its order. Raises DataError naming the row of what is no text."""
+        """Give every row once, in its order; a column becomes text when a window's table is asked for it.
+
+        Raises DataError; so does a column that is no text, naming the row.
+        """
         held: list[pa.Table] = []
         filling, begun, done = Filling(cut), 0, 0
         for batch in self._batches():
             start = 0
-            for row, size in enumerate(_sizes(as_table(self.path, batch, done), batch)):
+            for row, size in enumerate(row_sizes(batch)):
                 if not filling.takes(size):
                     held.append(batch.slice(start, row - start))
                     yield self._window(held, begun)
@@ -49,15 +50,34 @@ class ParquetRows:
 
     def _window(self, held: list[pa.Table], begun: int) -> Window:
         rows = pa.concat_tables(held)
+        for at in self._dictionaries():
+            field = self.schema.field(at)
+            try:
+                column = rows.column(at).combine_chunks().dictionary_encode().cast(field.type)
+            except pa.ArrowException as error:
+                raise self._unreadable(error) from error
+            rows = rows.set_column(at, field, column)
         return Window(as_table(self.path, rows, begun), begun + len(rows), arrow=rows)
 
     def _batches(self) -> Iterator[pa.Table]:
         with self._open() as opened:
             try:
                 for batch in opened.iter_batches(batch_size=_BATCH, use_threads=False):
-                    yield pa.Table.from_batches([batch]).replace_schema_metadata(self.schema.metadata)
+                    yield self._dense(pa.Table.from_batches([batch]))
             except (pa.ArrowException, OSError) as error:
                 raise self._unreadable(error) from error
+
+    def _dense(self, batch: pa.Table) -> pa.Table:
+        for at in self._dictionaries():
+            field = self.schema.field(at)
+            kind = field.type.value_type
+            batch = batch.set_column(at, field.with_type(kind), batch.column(at).cast(kind))
+        return batch.replace_schema_metadata(self.schema.metadata)
+
+    def _dictionaries(self) -> list[int]:
+        """The columns that get a dictionary a window: as they are read, each batch has all values that came before it.
+        One whose order means something is short, and stays."""
+        return [at for at, kind in enumerate(self.schema.types) if pa.types.is_dictionary(kind) and not kind.ordered]
 
     def _open(self) -> pq.ParquetFile:
         try:
@@ -67,18 +87,3 @@ class ParquetRows:
 
     def _unreadable(self, error: Exception) -> DataError:
         return DataError(f"{self.path} cannot be read as Parquet: {str(error).rstrip('.')}.")
-
-
-def _sizes(table: Table, batch: pa.Table) -> list[int]:
-    """Characters of each row's values; of binary ones their bytes."""
-    sizes = np.zeros(len(batch), dtype=np.int64)
-    for name, values in table.columns.items():
-        if table.kinds[name] == BINARY:
-            column = batch.column(name)
-            kind = (
-                pa.binary(column.type.byte_width) if pa.types.is_fixed_size_binary(column.type) else pa.large_binary()
-            )
-            sizes += pc.fill_null(pc.binary_length(column.cast(kind)), 0).to_numpy()
-        else:
-            sizes += np.fromiter((0 if value is None else len(value) for value in values), np.int64, len(values))
-    return sizes.tolist()

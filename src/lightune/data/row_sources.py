@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -32,9 +33,12 @@ def open_rows(path: str | Path, name: str | None = None, kind: str | None = None
         check_extension(file)
     ending = file.suffix.lower() if kind is None else f".{kind}"
     try:
+        found = file.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # a pipe would be waited for, or run dry
+            raise DataError(f"{path} is no regular file. What comes over a pipe is read from standard input: --input -")
         with file.open("rb") as handle:
             start = handle.read(2**10)
-        size = file.stat().st_size
+        size = found.st_size
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.") from error
     except OSError as error:

@@ -28,8 +28,11 @@ class Survey:
     half_pair: str | None
 
 
-def survey(source: RowSource, cut: Cut, on_read: Callable[[int, int], None] | None = None) -> Survey:
-    """Read all of `source`. on_read hears how much of it is read, and how much there is. Raises DataError."""
+def survey(
+    source: RowSource, cut: Cut, on_read: Callable[[int, int], None] | None = None, only: str | None = None
+) -> Survey:
+    """Read all of `source`. on_read hears how much of it is read, and how much there is. only: the column whose values
+    must be text; None: all of them. Raises DataError."""
     kinds: dict[str, set[str]] = {}
     first: Window | None = None
     rows = windows = 0
@@ -38,7 +41,8 @@ def survey(source: RowSource, cut: Cut, on_read: Callable[[int, int], None] | No
         first = first or window
         rows += window.table.rows
         windows += 1
-        for name, values in window.table.columns.items():
+        for name in window.table.columns:
+            values = window.table.columns[name] if only in (None, name) else ()
             kinds.setdefault(name, set())
             if any(value is not None for value in values) or window.lines is None:
                 kinds[name].add(window.table.kinds[name])
@@ -48,8 +52,9 @@ def survey(source: RowSource, cut: Cut, on_read: Callable[[int, int], None] | No
     if first is None:
         raise DataError(f"{source.path} has no rows.")
     common = {name: common_kind(found) for name, found in kinds.items()}
-    empty = (None,) * first.table.rows
-    columns = {name: first.table.columns.get(name, empty) for name in common}
+    columns = first.table.columns
+    if len(columns) < len(common):
+        columns = {name: columns.get(name, (None,) * first.table.rows) for name in common}
     return Survey(rows, windows, common, Table(columns, common, first.table.parts), half_pair)
 
 

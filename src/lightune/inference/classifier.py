@@ -52,9 +52,9 @@ class TextClassifier:
             self._artifact.scorer.merging = merging
 
     def layouts_fit(self) -> bool:
-        """Whether a second layout of the model's weights leaves enough of the free memory."""
+        """Whether a second layout of the weights leaves enough of the free memory; without a model none is needed."""
         model = getattr(self._artifact.scorer, "model", None)
-        return model is not None and layouts_fit([model])
+        return model is None or layouts_fit([model])
 
     def logits(self, texts: Sequence[str], on_rows: Callable[[int], None] | None = None) -> NDArray[np.float64]:
         """Logits [texts, labels]; `on_rows` hears how many rows each batch had when it is done."""

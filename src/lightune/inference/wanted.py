@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,11 +91,6 @@ def label_columns(labels: Sequence[str], wanted: Wanted) -> dict[str, bool]:
     """The names of `answer_columns`, and whether each holds numbers."""
     columns = answer_columns(labels, np.ones((1, len(labels))), wanted)
     return {name: isinstance(values[0], float) for name, values in columns.items()}
-
-
-def column_prefixes(arms: Sequence[str]) -> Mapping[str, str]:
-    """What stands before the names of each arm's columns: nothing for a single one."""
-    return {arm: f"{arm}_" if len(arms) > 1 else "" for arm in arms}
 
 
 def _taken(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> list[float]:

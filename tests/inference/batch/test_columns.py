@@ -134,6 +134,28 @@ def test_arrow_types_metadata_and_nulls_come_back(bag, tmp_path, seed, rows, gro
     assert [groups.row_group(at).num_rows for at in range(groups.num_row_groups)][:-1] == [2] * ((rows - 1) // 2)
 
 
+NO_TEXT = {
+    "a far moment": pa.array([1, None, 4 * 10**17], pa.timestamp("us")),
+    "a far day": pa.array([1, None, 10**7], pa.date32()),
+    "a long time": pa.array([1, None, 2**62], pa.duration("s")),
+    "no such zone": pa.array([1, None, 2], pa.timestamp("us", "Nowhere/City")),
+    "nested": pa.array([[1], None, [4 * 10**17]], pa.list_(pa.timestamp("us"))),
+    "no utf-8": pa.array([b"a", None, b"\xff"]).view(pa.string()),
+}
+
+
+@pytest.mark.parametrize("name", NO_TEXT)
+def test_what_no_text_can_hold_is_passed_on_in_parquet_and_refused_elsewhere(bag, tmp_path, name):
+    pq.write_table(pa.table({"text": ["good", "dull", None], "c": NO_TEXT[name]}), tmp_path / "in.parquet")
+    assert label(bag, tmp_path / "in.parquet", tmp_path / "out.parquet") == 3
+    before, after = pq.read_table(tmp_path / "in.parquet"), pq.read_table(tmp_path / "out.parquet")
+    assert after.select(["text", "c"]).equals(before)
+    with pytest.raises(DataError, match="column 'c'"):
+        label(bag, tmp_path / "in.parquet", tmp_path / "out.csv")
+    with pytest.raises(DataError, match="column 'c'"):
+        label(bag, tmp_path / "in.parquet", tmp_path / "out.parquet", text_column="c")
+
+
 def test_columns_that_the_file_has_already_are_kept_beside_ours(bag, tmp_path):
     rows = [{"text": "dull", "label": "mine", "predicted_label": "older", "p_good": "7"}]
     label(bag, write(tmp_path / "in.csv", rows), tmp_path / "out.csv")

@@ -81,11 +81,74 @@ def test_json_lines_keep_what_stands_in_them_and_names_give_way_row_by_row(bag, 
     assert second.startswith(lines[1][:-1] + ', "predicted_predicted_label": ')
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    ("lines", "name", "said"),
+    [
+        (['{"review": "good"}', '{"text": "dull", "id": "a long one, as a text would be"}'], None, None),
+        (['{"text": null}', '{"text": "good"}'], "text", None),
+        (['{"text": "good"}', '{"x": "a text that is long enough"}'], None, "line 2: none of the columns"),
+        (['{"x": "a text that is long enough"}', '{"text": "good"}'], None, "line 1: none of the columns"),
+        (['{"text": "good"}', '{"x": "dull"}'], "text", "--text-column 'text': standard input, line 2"),
+        (['{"x": "dull"}', '{"text": "good"}'], "text", "--text-column 'text': standard input, line 1"),
+    ],
+)
+def test_each_line_alone_says_which_its_text_is(bag, monkeypatch, capsys, lines, name, said, together):
+    """Whatever comes with it: else the same lines would get other answers when they come faster."""
+    monkeypatch.setattr(batch.pipe, "_arriving", lambda *_: [lines] if together else [[line] for line in lines])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    request = piped(bag, input_kind="jsonl", text_column=name)
+    if said is not None:
+        with pytest.raises(DataError, match=said):
+            predict_to_pipe(request)
+        return
+    assert predict_to_pipe(request) == 2
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    texts = [row.get("review", row.get("text")) or "" for row in found]
+    assert [row["score"] for row in found] == [one.score for one in load(bag).predict(texts)]
+
+
+def test_numbers_of_any_length_come_back(bag, stdin, capsys, tmp_path):
+    """Python makes no number of more than 4,300 digits."""
+    given = '{"text": "good", "label": 1' + "0" * 5000 + "}"
+    stdin(given.encode())
+    assert predict_to_pipe(piped(bag, input_kind="jsonl")) == 1
+    assert capsys.readouterr().out.startswith(given[:-1] + ', "predicted_label": ')
+    (tmp_path / "in.json").write_text(f"[{given}]")
+    predict_file(BatchRequest({"": bag}, tmp_path / "in.json", tmp_path / "out.jsonl"))
+    assert (tmp_path / "out.jsonl").read_text().startswith(given[:-1])
+
+
+@pytest.mark.parametrize("source", ["pipe", "file"])
+def test_standard_output_is_utf_8_whatever_the_locale(bag, stdin, monkeypatch, tmp_path, source):
+    (tmp_path / "in.csv").write_text("text\ngrößer\n", encoding="utf-8")
+    stdin("größer\n".encode())
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
+    assert predict_to_pipe(replace(piped(bag), source=PIPE if source == "pipe" else tmp_path / "in.csv")) == 1
+    assert out.getvalue().decode().startswith('{"text": "größer", ')
+
+
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(bag, stdin, monkeypatch):
     monkeypatch.setattr(batch.pipe, "LONGEST_ROW", 1000)
     stdin(b"x" * 5000)
     with pytest.raises(DataError, match="a line does not end"):
         predict_to_pipe(piped(bag))
+
+
+def test_lines_that_are_there_together_are_answered_in_windows(bag, stdin, monkeypatch, capsys):
+    answered, plain = [], batch.answering.Answering.columns
+    monkeypatch.setattr(
+        batch.answering.Answering,
+        "columns",
+        lambda self, texts: (answered.append(sum(map(len, texts))), plain(self, texts))[1],
+    )
+    stdin(b"".join(b"%0999d\n" % at for at in range(60)))
+    assert predict_to_pipe(piped(bag, cut=Cut(50, 5000))) == 60
+    assert max(answered) <= 5000
+    assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == [
+        f"{at:0999}" for at in range(60)
+    ]
 
 
 def test_no_lines_are_no_rows(bag, stdin, capsys):
@@ -129,7 +192,8 @@ def test_standard_input_goes_into_a_file_and_the_same_lines_resume(bag, tmp_path
     with pytest.raises(ConfigError, match="the content of the input"):
         predict_file(replace(request, resume=True))
     stdin(lines)
-    assert predict_file(replace(request, resume=True)) == 10
+    # as it is without that option
+    assert predict_file(replace(request, resume=True, input_kind="lines")) == 10
     assert [row["text"] for row in read(tmp_path / "out.csv")] == lines.decode().splitlines()
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +16,9 @@ from filelock import FileLock
 from soak.kills import kill_often, run_in_child, write_input
 
 from lightune.compute import scorer
-from lightune.data import Cut
+from lightune.data import Cut, row_sources
 from lightune.errors import ConfigError, DataError, RunError
-from lightune.inference import BatchRequest, Wanted, predict_file
+from lightune.inference import BatchRequest, Wanted, classifier, predict_file
 from lightune.inference.batch import formats, predict
 from lightune.inference.batch.job import JobFolder
 
@@ -118,7 +120,7 @@ def test_threads_and_measured_choices_are_those_that_the_job_began_with(bag, tmp
         predict_file(request, stop_at(10))
     record = json.loads((tmp_path / "out.csv.parts" / "job.json").read_text())
     before = torch.get_num_threads()
-    assert record["choices"] == {"threads": before, "onednn": True, "layouts": False}
+    assert record["choices"] == {"threads": before, "onednn": True, "layouts": True}
     record["choices"]["threads"] = before + 1
     (tmp_path / "out.csv.parts" / "job.json").write_text(json.dumps(record))
     monkeypatch.setattr(predict, "onednn_pays", lambda: pytest.fail("it is not measured again"))
@@ -128,6 +130,16 @@ def test_threads_and_measured_choices_are_those_that_the_job_began_with(bag, tmp
     predict_file(replace(request, resume=True))
     assert seen == [before + 1]
     assert torch.get_num_threads() == before
+
+
+def test_an_arm_without_a_model_does_not_take_the_layouts_from_another_one(bag, lora, tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "layouts_fit", lambda models: True)
+    for number, arms in enumerate(({"": lora}, {"lora_": lora, "tfidf_": bag})):
+        request = replace(request_for(tmp_path, lora), arms=arms, target=tmp_path / f"out{number}.csv")
+        with pytest.raises(CutOff):
+            predict_file(request, stop_at(10))
+        record = json.loads((tmp_path / f"out{number}.csv.parts" / "job.json").read_text())
+        assert record["choices"]["layouts"] is True
 
 
 def test_what_was_cut_off_is_neither_overwritten_nor_forgotten(bag, tmp_path):
@@ -224,16 +236,40 @@ def test_a_part_that_was_harmed_is_found_and_made_again(bag, tmp_path):
     assert request.target.read_bytes() == wanted
 
 
-def test_an_input_that_changes_while_it_is_read_is_no_output(bag, tmp_path):
+def test_an_input_that_changes_while_it_is_read_gives_no_part(bag, tmp_path, monkeypatch):
+    """What was read since would stand in the output, once the input is put back and the run goes on."""
+    monkeypatch.setattr(row_sources, "_PIECE", 16)
+    monkeypatch.setattr(row_sources, "START", 16)
     request = request_for(tmp_path, bag)
+    before, wanted = request.source.read_bytes(), whole(request)
 
     def change(phase, done, total, facts):
-        if phase == "label" and done == 20:
-            os.utime(request.source, ns=(1, 1))
+        if facts.get("kept") == 20:
+            request.source.write_bytes(before.replace(b"good", b"evil"))
 
-    with pytest.raises(RunError, match="was changed while it was read"):
+    with pytest.raises(RunError, match=r"was written to while it was read.*--resume"):
         predict_file(request, change)
     assert not request.target.exists()
+    with pytest.raises(ConfigError, match="the content of the input"):
+        predict_file(replace(request, resume=True))
+    request.source.write_bytes(before)
+    assert predict_file(replace(request, resume=True)) == ROWS
+    assert request.target.read_bytes() == wanted
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_an_input_that_is_touched_goes_on_with_resume(bag, tmp_path, last):
+    request = request_for(tmp_path, bag)
+    wanted = whole(request)
+
+    def touch(phase, done, total, facts):
+        if facts.get("kept") == (ROWS if last else 20):
+            os.utime(request.source, ns=(1, 1))
+
+    with pytest.raises(RunError, match=r"out\.csv\.parts: once the input stays as it is, --resume goes on"):
+        predict_file(request, touch)
+    assert predict_file(replace(request, resume=True)) == ROWS
+    assert request.target.read_bytes() == wanted
 
 
 def test_only_one_process_writes_an_output(bag, tmp_path):
@@ -291,20 +327,98 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(bag, tmp_path, monkeypatc
         predict_file(request)
 
 
-@pytest.mark.parametrize("resume", [True, False])
-def test_killed_at_the_very_end_leaves_an_output_that_is_done(bag, tmp_path, monkeypatch, resume):
-    request = request_for(tmp_path, bag)
+def killed_at_the_very_end(request, monkeypatch, after: int):
+    """As a SIGKILL leaves it that comes when the output is in its place, and so many files of the folder are gone."""
     with monkeypatch.context() as patch:
-        patch.setattr(JobFolder, "remove", lambda self: (_ for _ in ()).throw(CutOff()))
+        plain, gone = Path.unlink, []
+
+        def unlink(path, **options):
+            if path.parent.name == "out.csv.parts" and request.target.exists():
+                if len(gone) == after:
+                    raise CutOff
+                gone.append(path)
+            plain(path, **options)
+
+        patch.setattr(Path, "unlink", unlink)
         with pytest.raises(CutOff):
             predict_file(request)
+    assert (request.target.with_name("out.csv.parts") / ".lock").exists()
+
+
+@pytest.mark.parametrize("after", range(9))  # four parts, four other names, the lock
+def test_killed_at_the_very_end_it_ends_in_the_same_bytes(bag, tmp_path, monkeypatch, after):
+    request = request_for(tmp_path, bag)
+    killed_at_the_very_end(request, monkeypatch, after)
     wanted = request.target.read_bytes()
-    assert (tmp_path / "out.csv.parts" / "finished.json").exists()
-    if resume:
-        monkeypatch.setattr(predict, "_run", lambda *_: pytest.fail("nothing is left to do"))
-    assert predict_file(replace(request, resume=resume)) == ROWS
+    assert predict_file(replace(request, resume=True)) == ROWS
     assert request.target.read_bytes() == wanted
-    assert not (tmp_path / "out.csv.parts").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_killed_at_the_very_end_is_no_output_of_another_job(bag, tmp_path, monkeypatch):
+    request = request_for(tmp_path, bag)
+    killed_at_the_very_end(request, monkeypatch, 0)
+    before = request.target.read_bytes()
+    other = replace(request, wanted=Wanted(top_k=1), resume=True)
+    with pytest.raises(ConfigError, match="what differs: --top-k"):
+        predict_file(other)
+    assert request.target.read_bytes() == before
+
+
+def test_files_of_others_in_the_folder_stay(bag, tmp_path):
+    request = request_for(tmp_path, bag)
+    folder = tmp_path / "out.csv.parts"
+    folder.mkdir()
+    (folder / ".lock").touch()
+    for name in ("thesis.txt", "part-of-mine", "part-1-x"):
+        (folder / name).write_text("mine")
+    with pytest.raises(CutOff):
+        predict_file(request, stop_at(20))
+    assert predict_file(replace(request, resume=True)) == ROWS
+    assert sorted(path.name for path in folder.iterdir()) == ["part-1-x", "part-of-mine", "thesis.txt"]
+
+
+def test_a_file_in_the_folder_s_place_is_a_sentence(bag, tmp_path):
+    request = request_for(tmp_path, bag)
+    (tmp_path / "out.csv.parts").write_text("mine")
+    with pytest.raises(ConfigError, match=r"out\.csv\.parts, which is a file"):
+        predict_file(request)
+    assert (tmp_path / "out.csv.parts").read_text() == "mine"
+
+
+@pytest.mark.parametrize("at", ["iterdir", "exists"])
+def test_a_folder_that_another_process_has_just_removed_is_made_again(bag, tmp_path, monkeypatch, at):
+    request = request_for(tmp_path, bag)
+    folder, plain, gone = tmp_path / "out.csv.parts", getattr(Path, at), []
+
+    def vanishing(path):
+        if not gone and path in (folder, folder / ".lock"):
+            gone.append(path)
+            shutil.rmtree(folder)
+        return plain(path)
+
+    monkeypatch.setattr(Path, at, vanishing)
+    assert predict_file(request) == ROWS
+    assert gone
+
+
+def test_a_process_that_is_done_leaves_the_folder_of_the_next_one_alone(bag, tmp_path, monkeypatch):
+    """The next one begins in the moment in which the lock's name is gone."""
+    request = request_for(tmp_path, bag)
+    folder, plain = tmp_path / "out.csv.parts", Path.rmdir
+    with contextlib.ExitStack() as stack:
+
+        def rmdir(path):
+            stack.enter_context(JobFolder(request.target).held())
+            plain(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rmdir", rmdir)
+            assert predict_file(request) == ROWS
+        assert (folder / ".lock").exists()
+        with pytest.raises(ConfigError, match="another process"):
+            predict_file(request)
+    assert not folder.exists()
 
 
 def test_an_old_output_stays_until_the_new_one_is_whole(bag, tmp_path):
@@ -332,6 +446,17 @@ def test_a_target_that_cannot_be_written_is_refused_before_any_work(bag, tmp_pat
     with pytest.raises(ConfigError, match=said):
         predict_file(replace(request, target=tmp_path / target))
     assert request.source.read_bytes() == before
+
+
+def test_a_tilde_is_one_s_home_and_a_pipe_with_a_name_is_refused(bag, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    request = replace(request_for(tmp_path, bag), source=Path("~/in.csv"), target=Path("~/out.csv"))
+    assert predict_file(request) == ROWS
+    assert (tmp_path / "out.csv").exists()
+    assert BatchRequest({}, Path("~nobody-of-this-name/in.csv"), Path("-")).source.name == "in.csv"
+    os.mkfifo(tmp_path / "f.csv")
+    with pytest.raises(DataError, match=r"f\.csv is no regular file.*--input -$"):
+        predict_file(replace(request, source=tmp_path / "f.csv"))
 
 
 def test_an_input_that_is_not_there_or_no_text_is_named(bag, tmp_path):

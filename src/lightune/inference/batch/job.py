@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,11 @@ from lightune.inference.batch.formats import Format
 FORMAT = 1
 SUFFIX = ".parts"
 _START_AGAIN = "Delete that folder to start again."
-_RECORD, _LOCK, _FINISHED, _WHOLE, _SCRATCH = "job.json", ".lock", "finished.json", "whole", ".partial"
+_RECORD, _LOCK, _WHOLE, _SCRATCH = "job.json", ".lock", "whole", ".partial"
+# What the spooled standard input is called, in the folder and in messages.
+STDIN = "standard input"
+_OWN = {_RECORD, _LOCK, _WHOLE, _SCRATCH, STDIN}
+_PART = re.compile(r"part-(\d{8,})-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class JobRecord:
 
 
 class JobFolder:
-    """The folder beside an output. Only its holder writes there."""
+    """The folder beside an output. Only its holder writes there. What others put into it stays as it is."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -46,7 +51,7 @@ class JobFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Make the folder and hold its lock. It goes again where nothing was done in it.
+        """Make the folder and hold its lock. It goes again where no part is left in it.
 
         Raises ConfigError where another process holds it, or it cannot be made.
         """
@@ -54,8 +59,8 @@ class JobFolder:
         try:
             yield
         finally:
-            if self.path.is_dir() and not self.parts():
-                shutil.rmtree(self.path, ignore_errors=True)
+            if not self.parts():
+                self._remove()
             lock.release()
 
     def read(self) -> JobRecord | None:
@@ -74,11 +79,16 @@ class JobFolder:
     def begin(self, record: JobRecord) -> None:
         """Write the record of a new job."""
         text = json.dumps({"format": FORMAT, **asdict(record)}, indent=1)
-        self._write_whole(self.path / _RECORD, lambda path: _write_text(path, text))
+        scratch = self.path / _SCRATCH
+        with self._on_disk():
+            scratch.write_text(text, encoding="utf-8")
+            _sync(scratch)
+            os.replace(scratch, self.path / _RECORD)
 
     def parts(self) -> dict[int, Path]:
         """The parts that are done, by the number of their window."""
-        return {int(path.name.split("-")[1]): path for path in sorted(self.path.glob("part-*-*"))}
+        found = {path: _PART.fullmatch(path.name) for path in sorted(self.path.glob("part-*"))}
+        return {int(named[1]): path for path, named in found.items() if named}
 
     def add_part(self, number: int, write: Callable[[Path], None]) -> None:
         """Have the part of a window written, whole or not at all. Raises RunError where the disk does not allow it."""
@@ -95,40 +105,23 @@ class JobFolder:
         with self._on_disk(), path.open("wb") as kept:
             shutil.copyfileobj(stream, kept, 2**20)
 
-    def put_together(self, form: Format, rows: int, on_part: Callable[[int], None]) -> None:
-        """Make the output of all parts, and remove the folder. Raises RunError for a part that was harmed."""
+    def put_together(self, form: Format, on_part: Callable[[int], None]) -> None:
+        """Make the output of all parts, and remove them. Raises RunError for a part that was harmed."""
         parts = self.parts()
         with self._on_disk():
             whole = self.path / _WHOLE
             form.put_together(self._checked(parts, on_part), whole)
             _sync(whole)
-            size = whole.stat().st_size
             os.replace(whole, self.target)
             _sync(self.target.parent)
-            told = json.dumps({"bytes": size, "rows": rows})
-            self._write_whole(self.path / _FINISHED, lambda path: _write_text(path, told))
-        self.remove()
-
-    def finished(self) -> int | None:
-        """The rows of the output where it is in its place and only this folder was left, as a kill at the very end
-        leaves it; else None."""
-        try:
-            told = json.loads((self.path / _FINISHED).read_text(encoding="utf-8"))
-            return int(told["rows"]) if self.target.stat().st_size == int(told["bytes"]) else None
-        except (OSError, ValueError, KeyError):
-            return None
-
-    def remove(self) -> None:
-        """Remove the folder; what says that it is finished goes last."""
-        for path in self.parts().values():
-            path.unlink()
-        shutil.rmtree(self.path, ignore_errors=True)
+        self.clear()
 
     def clear(self) -> None:
-        """Remove what a job has left, but for the lock."""
-        for path in self.path.iterdir():
-            if path.name != _LOCK:
-                path.unlink()
+        """Remove what a job has left, but for the lock. Parts go first: without the record they could not serve."""
+        for path in self.parts().values():
+            path.unlink()
+        for name in _OWN - {_LOCK}:
+            (self.path / name).unlink(missing_ok=True)
 
     def left_behind(self) -> ConfigError:
         """The error for a job that was cut off here and is not asked to go on."""
@@ -149,29 +142,47 @@ class JobFolder:
             "with, or delete that folder to start again."
         )
 
+    def _remove(self) -> None:
+        """Remove the folder. The lock goes last, so that a folder that was only half removed is known for ours."""
+        with contextlib.suppress(OSError):  # a folder that holds something else, or cannot be written, stays
+            self.clear()
+            (self.path / _LOCK).unlink()
+            self.path.rmdir()
+
     def _lock(self) -> FileLock:
         lock = FileLock(self.path / _LOCK)
-        if self.path.exists() and not (self.path / _LOCK).exists() and any(self.path.iterdir()):
-            raise ConfigError(
-                f"--output {self.target}: its parts would go into {self.path}, which holds something else. Name "
-                "another file."
-            )
         while True:
             try:
                 self.path.mkdir(exist_ok=True)
+            except FileExistsError as error:
+                raise self._taken(f"{self.path}, which is a file") from error
+            except OSError as error:
+                raise self._unwritable(error) from error
+            try:
+                names = {path.name for path in self.path.iterdir()}
+                if _LOCK not in names and any(name not in _OWN and not _PART.fullmatch(name) for name in names):
+                    raise self._taken(f"{self.path}, which holds something else")
                 lock.acquire(timeout=0)
             except Timeout as error:
                 raise ConfigError(
                     f"--output {self.target}: another process is writing it. Wait for it, or name another file."
                 ) from error
+            except FileNotFoundError:
+                continue  # another process has just finished, and taken the folder away
             except OSError as error:
-                raise ConfigError(
-                    f"--output {self.target}: nothing can be written in {self.target.parent} "
-                    f"({error.strerror or error}). Name a file elsewhere."
-                ) from error
+                raise self._unwritable(error) from error
             if (self.path / _LOCK).exists():
                 return lock
-            lock.release()  # another process has just finished, and taken the folder away
+            lock.release()  # as above, a moment later
+
+    def _taken(self, by: str) -> ConfigError:
+        return ConfigError(f"--output {self.target}: its parts would go into {by}. Name another file.")
+
+    def _unwritable(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"--output {self.target}: nothing can be written in {self.target.parent} ({error.strerror or error}). "
+            "Name a file elsewhere."
+        )
 
     def _checked(self, parts: Mapping[int, Path], on_part: Callable[[int], None]) -> Iterator[Path]:
         for done, number in enumerate(sorted(parts), start=1):
@@ -185,13 +196,6 @@ class JobFolder:
             yield part
             on_part(done)
 
-    def _write_whole(self, path: Path, write: Callable[[Path], None]) -> None:
-        scratch = self.path / _SCRATCH
-        with self._on_disk():
-            write(scratch)
-            _sync(scratch)
-            os.replace(scratch, path)
-
     @contextmanager
     def _on_disk(self) -> Iterator[None]:
         """Turn an error of the disk into a sentence; what was half written goes, what is done stays."""
@@ -204,10 +208,6 @@ class JobFolder:
                 f"{self.target} cannot be written: {error.strerror or error}. What is done stays in {self.path}; "
                 "once that is mended, the same command with --resume goes on."
             ) from error
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def _digest(path: Path) -> str:

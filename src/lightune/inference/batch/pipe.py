@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
 from lightune.compute import MERGE_TEXTS
-from lightune.data import JSON_LINES, TEXT_LINES, Utf8, Window, find_text_column
+from lightune.data import JSON_LINES, TEXT_LINES, Cut, Part, Utf8, Window, known_text_column
 from lightune.data.json_lines import JSON_SPACE, json_window
 from lightune.data.row_sources import text_window
-from lightune.data.windows import LONGEST_ROW
+from lightune.data.windows import LONGEST_ROW, Filling
 from lightune.errors import DataError
-from lightune.inference.batch.answering import Answering, answering
+from lightune.inference.batch.answering import answering
 from lightune.inference.batch.formats import json_rows, spliced
-from lightune.inference.batch.predict import LABEL, STDIN, load_classifiers, look_at, texts_of
+from lightune.inference.batch.job import STDIN
+from lightune.inference.batch.predict import LABEL, load_classifiers, look_at, texts_of
 from lightune.inference.batch.request import PIPE, BatchRequest
 from lightune.inference.files import free_name
 from lightune.inference.wanted import Values
@@ -29,7 +30,7 @@ _PIECE = 2**16
 
 def predict_to_pipe(request: BatchRequest, progress: Progress = silent) -> int:
     """Label each row of a file, or each line of standard input once it is there, and write it with its answers to
-    standard output, an object a line; returns how many there were.
+    standard output as UTF-8, an object a line; returns how many there were.
 
     Nothing is kept, so that what was cut off begins anew. Raises InputError; of standard input only when it comes to
     what is wrong there.
@@ -44,7 +45,8 @@ def predict_to_pipe(request: BatchRequest, progress: Progress = silent) -> int:
     answers = answering(classifiers, request.wanted, given.survey.columns)
     rows = 0
     for window in given.source.windows(request.cut):
-        rows += _write(window, texts_of(window, given.text_column), answers)
+        _write(json_rows(window, answers.columns(texts_of(window, given.text_column))))
+        rows += window.table.rows
         progress(LABEL, rows, given.survey.rows, {})
     return rows
 
@@ -52,59 +54,62 @@ def predict_to_pipe(request: BatchRequest, progress: Progress = silent) -> int:
 def _lines(request: BatchRequest, progress: Progress) -> int:
     """Answer for lines as they come: those that are there together, each once its line end is."""
     answers = answering(load_classifiers(request), request.wanted, ())
-    is_json = request.input_kind == JSON_LINES
-    column = None if is_json else "text"
     rows, line = 0, 1
-    for lines in _arriving(sys.stdin.buffer, request.cut.rows):
-        window = _json_window(lines, line) if is_json else text_window(STDIN, lines, line, 0)
+    for lines in _arriving(sys.stdin.buffer, request.cut):
+        if request.input_kind == JSON_LINES:
+            objects = _objects(lines, line)
+            texts = [_text_of(one, request.text_column) for one in objects]
+            _write(_beside(objects, answers.columns(texts)))
+            rows += len(objects)
+        else:
+            _write(json_rows(text_window(STDIN, lines, line, 0), answers.columns(lines)))
+            rows += len(lines)
         line += len(lines)
-        if window is None:
-            continue
-        column = column or find_text_column(window.table, request.text_column)
-        rows += _write(window, texts_of(window, column), answers)
         progress(LABEL, rows, 0, {})
     return rows
 
 
-def _json_window(lines: list[str], line: int) -> Window | None:
-    """The objects among `lines`, the first of which is number `line`; None where all of them are blank."""
-    numbered = [(line + at, text.strip(JSON_SPACE)) for at, text in enumerate(lines) if text.strip(JSON_SPACE)]
-    if not numbered:
-        return None
-    return json_window(STDIN, [text for _, text in numbered], 0, [number for number, _ in numbered])
+def _objects(lines: list[str], line: int) -> list[Window]:
+    """A window for each of `lines`, the first of which is number `line`, that is not blank."""
+    stripped = ((number, text.strip(JSON_SPACE)) for number, text in enumerate(lines, start=line))
+    return [json_window(STDIN, [text], 0, [number]) for number, text in stripped if text]
 
 
-def _write(window: Window, texts: list[str], answers: Answering) -> int:
-    columns = answers.columns(texts)
-    sys.stdout.write("".join(f"{line}\n" for line in _objects(window, columns)))
-    sys.stdout.flush()
-    return window.table.rows
+def _text_of(window: Window, name: str | None) -> str:
+    """The text of the only row. Its line alone decides which it is: when others come must make no difference."""
+    table = window.table
+    column = known_text_column(replace(table, parts=(Part(table.where(0), 1),)), name)
+    return table.columns[column][0] or ""
 
 
-def _objects(window: Window, added: Mapping[str, Values]) -> Iterator[str]:
-    """As `json_rows`, but where an object has a key of ours already, ours gives way in that object."""
-    if window.lines is None or not set(added) & set(window.table.columns):
-        yield from json_rows(window, added)
-        return
-    for given, values in zip(window.lines, zip(*added.values(), strict=True), strict=True):
-        taken = dict.fromkeys(json.loads(given))
+def _beside(objects: list[Window], added: Mapping[str, Values]) -> Iterator[str]:
+    """Each object with ours behind what is in it, by names that it leaves free."""
+    for at, window in enumerate(objects):
         named: dict[str, object] = {}
-        for name, value in zip(added, values, strict=True):
-            named[free_name(name, {**taken, **named})] = value
-        yield spliced(given, json_line(named))
+        for name, values in added.items():
+            named[free_name(name, {**window.table.columns, **named})] = values[at]
+        yield spliced((window.lines or [""])[0], json_line(named))
 
 
-def _arriving(stream: BinaryIO, most: int) -> Iterator[list[str]]:
-    """Give lines, without their ends, as soon as they are there, `most` at once; a last one needs no end."""
+def _write(lines: Iterable[str]) -> None:
+    # As bytes, since the encoding of sys.stdout is that of the user's locale.
+    sys.stdout.buffer.write("".join(f"{line}\n" for line in lines).encode())
+    sys.stdout.buffer.flush()
+
+
+def _arriving(stream: BinaryIO, cut: Cut) -> Iterator[list[str]]:
+    """Give lines, without their ends, as soon as they are there, a window's at once; a last one needs no end."""
     check = Utf8(STDIN, TEXT_LINES)
     descriptor = stream.fileno()
     held: list[bytes] = []
     ended = False
     while not ended:
         lines: list[bytes] = []
-        while not ended and (not lines or (len(lines) < most and _is_there(descriptor))):
+        size = 0
+        while not ended and (not lines or (len(lines) < cut.rows and size < cut.size and _is_there(descriptor))):
             data = os.read(descriptor, _PIECE)
             ended = not data
+            size += len(data)
             first, *others = check.checked(data, last=ended).split(b"\n")
             held.append(first)
             for line in others:
@@ -114,8 +119,19 @@ def _arriving(stream: BinaryIO, most: int) -> Iterator[list[str]]:
                 raise DataError(f"{STDIN}: a line does not end within {LONGEST_ROW / 2**20:,.0f} MB.")
         if ended and any(held):
             lines.append(b"".join(held))
-        for start in range(0, len(lines), most):
-            yield [one.decode().removesuffix("\r") for one in lines[start : start + most]]
+        yield from _windows(lines, cut)
+
+
+def _windows(lines: list[bytes], cut: Cut) -> Iterator[list[str]]:
+    filling, held = Filling(cut), list[str]()
+    for line in lines:
+        if not filling.takes(len(line)):
+            yield held
+            filling, held = Filling(cut), []
+            filling.takes(len(line))
+        held.append(line.decode().removesuffix("\r"))
+    if held:
+        yield held
 
 
 def _is_there(descriptor: int) -> bool:

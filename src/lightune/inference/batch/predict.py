@@ -17,14 +17,12 @@ from lightune.errors import DataError, RunError
 from lightune.inference.batch.answering import Answering, answering
 from lightune.inference.batch.formats import Delimited, Format, JsonLines, Parquet
 from lightune.inference.batch.identity import artefact_digest, differences, machine
-from lightune.inference.batch.job import JobFolder, JobRecord
+from lightune.inference.batch.job import STDIN, JobFolder, JobRecord
 from lightune.inference.batch.request import DELIMITED, PIPE, BatchRequest
 from lightune.inference.classifier import TextClassifier, load_classifier_folder
 from lightune.inference.wanted import check_wanted
 from lightune.progress import Progress, silent
 
-# What the spooled standard input is called, in the job's folder and in messages.
-STDIN = "standard input"
 CHECK, LABEL, WRITE = "check", "label", "write"
 
 
@@ -52,12 +50,6 @@ def predict_file(request: BatchRequest, progress: Progress = silent) -> int:
         open_rows(request.source)  # so that what is plainly wrong is said before a model is loaded
     job = JobFolder(request.target)
     with job.held():
-        rows = job.finished()
-        if rows is not None:
-            if request.resume:
-                job.remove()
-                return rows
-            job.clear()  # the output is whole, and this is another wish for one
         parts = job.parts()
         if parts and not request.resume:
             raise job.left_behind()
@@ -120,11 +112,12 @@ def _answer(request: BatchRequest, job: JobFolder, given: Input, answers: Answer
             continue
         tick = _ticking(rows, total, len(answers.classifiers), progress)
         columns = answers.columns(texts_of(window, given.text_column), tick)
+        _check_unchanged(request, given)
         job.add_part(number, lambda path, w=window, c=columns: form.write_part(path, w, c))  # type: ignore[misc]
         rows += window.table.rows
         progress(LABEL, rows, total, {"kept": rows})
-    _check_unchanged(request, given, rows)
-    job.put_together(form, total, lambda part: progress(WRITE, part, given.survey.windows, {}))
+    _check_unchanged(request, given)
+    job.put_together(form, lambda part: progress(WRITE, part, given.survey.windows, {}))
 
 
 def texts_of(window: Window, column: str) -> list[str]:
@@ -150,11 +143,11 @@ def output_format(request: BatchRequest, given: Input, answers: Answering) -> Fo
 
 
 def _identity(request: BatchRequest, given: Input) -> dict[str, Any]:
-    wanted = request.wanted
+    wanted, piped = request.wanted, request.source == PIPE
     saved = {prefix.rstrip("_") or "the arm": artefact_digest(folder) for prefix, folder in request.arms.items()}
     return {
         "the content of the input": given.digest,
-        "the ending of the input": request.source.suffix.lower() if request.source != PIPE else request.input_kind,
+        "the ending of the input": request.input_kind or TEXT_LINES if piped else request.source.suffix.lower(),
         "the ending of --output": request.ending,
         "--arm": list(request.arms),
         "--text-column": given.text_column,
@@ -188,25 +181,34 @@ def look_at(request: BatchRequest, path: Path, name: str, kind: str | None, prog
     """Read an input from its start to its end, before anything is made of it. Raises DataError."""
     source = open_rows(path, name, kind)
     stamp, digest = _stamp(path), file_digest(path)
-    found = survey(source, request.cut, lambda read, size: progress(CHECK, read, size, {}))
+    column = None
+    if request.ending == ".parquet" and hasattr(source, "schema"):  # the other columns are passed on as they are
+        column = find_text_column(next(source.windows(request.cut)).table, request.text_column)
+    found = survey(source, request.cut, lambda read, size: progress(CHECK, read, size, {}), column)
     if found.half_pair is not None and request.ending != ".jsonl":
         raise DataError(
             f"{found.half_pair}: a value holds half a surrogate pair, which is no Unicode. Name an --output that ends "
             "in .jsonl, where it can be escaped."
         )
-    return Input(source, found, find_text_column(found.sample, request.text_column), digest, stamp)
+    return Input(source, found, column or find_text_column(found.sample, request.text_column), digest, stamp)
 
 
-def _check_unchanged(request: BatchRequest, given: Input, rows: int) -> None:
-    if request.source != PIPE and (_stamp(request.source) != given.stamp or rows != given.survey.rows):
+def _check_unchanged(request: BatchRequest, given: Input) -> None:
+    """Raise RunError where the input was written to since it was looked at: rows read since may be others."""
+    if request.source != PIPE and _stamp(request.source) != given.stamp:
         raise RunError(
-            f"{request.source} was changed while it was read. Delete {request.target}.parts and begin again once it "
-            "stays as it is."
+            f"{request.source} was written to while it was read. What is done stays in {request.target}.parts: once "
+            "the input stays as it is, --resume goes on if its content is what it was; else delete that folder to "
+            "begin again."
         )
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    found = path.stat()
+    """What changes when a file is written to; nothing of one that is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ DELIMITED = (".csv", ".tsv")
 class BatchRequest:
     """arms: an artefact's folder each, by what stands before the names of its columns. source: a CSV, TSV, JSONL or
     Parquet file, or PIPE, standard input. input_kind: what that holds, `lines` or `jsonl`. target: a file of these
-    formats, or PIPE: JSON lines to standard output. cut: how windows are cut."""
+    formats, or PIPE: JSON lines to standard output. A `~` stands for one's home in both. cut: how windows are cut."""
 
     arms: Mapping[str, Path]
     source: Path
@@ -30,6 +31,11 @@ class BatchRequest:
     spreadsheet_safe: bool = False
     resume: bool = False
     cut: Cut = field(default_factory=Cut)
+
+    def __post_init__(self) -> None:
+        # Here once, for all that opens, names or writes beside them. Unlike Path.expanduser it never raises.
+        for name in ("source", "target"):
+            object.__setattr__(self, name, Path(os.path.expanduser(getattr(self, name))))
 
     @property
     def ending(self) -> str:
