@@ -27,7 +27,7 @@ SHORT: dict[str, Callable[[Path], list[Line]]] = {
     "sockets": lambda work: sockets.run(work, 200, quiet=5.0),
     "hostile": lambda work: hostile.run(work, 500),
     "shutdown": lambda work: shutdown.run(work, 3),
-    "growth": lambda work: growth.run(work, 5_000, 2_000),
+    "growth": lambda work: growth.run(work, 5_000),
 }
 # Checks of other verbs, by the module that runs them as a command.
 COMMANDS = ("soak.kills",)

@@ -30,6 +30,7 @@ def main() -> int:
     def started() -> None:
         gc.collect()
         gc.freeze()
+        gc.collect()
         print(f"lightune serves at http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
 
     server = Server(service, [listening], started)

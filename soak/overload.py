@@ -24,8 +24,9 @@ REQUEST = post("/v1/predict", {"texts": [f"{at} {REVIEW}" for at in range(TEXTS)
 
 
 def capacity(port: int, seconds: float, sent: bytes = REQUEST) -> float:
-    """Requests a second that clients get answered who wait for their answers."""
-    return Loading(port, sent, seconds, at_once=CLIENTS).wait().rate(0.2 * seconds, seconds)
+    """Requests a second that clients get answered who wait for their answers, while /health is asked as it is later."""
+    with Watch(port):
+        return Loading(port, sent, seconds, at_once=CLIENTS).wait().rate(0.2 * seconds, seconds)
 
 
 def overload(port: int, rate: float, seconds: float, sent: bytes = REQUEST) -> tuple[Load, Watch]:

@@ -99,9 +99,9 @@ def test_a_full_queue_refuses_before_the_body_is_read():
 def test_a_large_request_beside_another_is_refused_and_small_ones_are_taken_until_their_turns_take_too_long():
     async def work():
         host = Held()
-        async with serving(host, wait_seconds=0.6, drain_seconds=2.0) as (service, client):
+        async with serving(host, wait_seconds=0.85, drain_seconds=2.0) as (service, client):
             service.engine.pace = Pace()
-            service.engine.pace.note(1000, 1.0)  # a turn is 256 tokens, a fourth of a second
+            service.engine.pace.note(1000, 1.0)  # a turn is 512 tokens, half a second
             host.hold()
             large = {"texts": [LONG] * 32, "models": ["lora"]}
             first = asyncio.create_task(client.post(PREDICT, json=large))  # ten seconds of work

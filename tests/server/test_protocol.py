@@ -118,6 +118,20 @@ def test_connections_are_used_again_and_requests_may_come_in_a_row():
 
 
 @full
+def test_answers_are_sent_at_once():
+    async def work():
+        async with listening() as one:
+            _, writer = await one.connect()
+            await until(lambda: len(one.server.crowd) == 1)
+            (served,) = one.server.server_state.connections
+            at_once = served.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
+            return at_once
+
+    assert run(work())
+
+
+@full
 def test_a_refusal_without_reading_leaves_the_connection_usable():
     async def work():
         async with listening(waiting=1) as one:

@@ -46,12 +46,12 @@ def test_a_stopped_server_has_answered_what_it_took(tmp_path):
 
 
 def test_ctrl_c_stops_it_gently_and_a_second_signal_at_once(tmp_path):
-    with serving(fake(0.5), tmp_path / "log") as server:
+    with serving(fake(0.1), tmp_path / "log") as server:
         loading = Loading(server.port, post("/v1/predict", {"texts": ["a"] * 4}), 0.5, rate=4)
         loading.wait()
         ended = server.ended(server.signal(signal.SIGINT))
         assert (ended.code, ended.said) == (0, "")
-    with serving(fake(2.0), tmp_path / "log") as server:
+    with serving(fake(0.4), tmp_path / "log") as server:
 
         async def work() -> Got:
             asking = asyncio.create_task(ask(server.port, post("/v1/predict", {"texts": ["a"] * 4})))

@@ -85,6 +85,7 @@ def _started(held: Host, listening: list[socket], key: str | None) -> None:
 
     gc.collect()
     gc.freeze()  # torch and the models stay: to look through them now and then would hold up everybody each time
+    gc.collect()  # else the next whole look waits for a fourth as many new objects as there were before
     for one in listening:
         name, port = one.getsockname()[:2]
         print(f"lightune serves at http://{f'[{name}]' if ':' in name else name}:{port}/")

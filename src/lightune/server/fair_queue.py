@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 Owner = TypeVar("Owner", bound=Hashable)
 # In its turn a request gets at most a batch's part of so much, if others wait.
-PART = 4
+PART = 2
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Unit(Generic[Owner]):
 
 class FairQueue(Generic[Owner]):
     """Units of work by owner. Each owner has its turn, in the order in which they came, and in its turn as many units
-    as fit a fourth of a batch, one at least; who has more goes to the end of the line. So a small request waits for one
+    as fit half a batch, one at least; who has more goes to the end of the line. So a small request waits for one
     turn of each that came before, however large they are, and a large one waits for nobody forever either."""
 
     def __init__(self) -> None:

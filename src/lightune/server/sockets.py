@@ -26,7 +26,8 @@ def bind(host: str, port: int, addresses: Sequence[tuple[socket.AddressFamily, A
     absent: OSError | None = None
     for family, address in addresses:
         try:
-            one = socket.socket(family, socket.SOCK_STREAM)
+            # asyncio sends at once (TCP_NODELAY) only on sockets that are said to be TCP's.
+            one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         except OSError as error:  # a system without IPv6 may know names that mean one of its addresses
             absent = error
             continue
