@@ -54,6 +54,9 @@ def bodies() -> Iterable[Hostile]:
         "80,000 unknown fields": json.dumps({f"{MARK}{at}": at for at in range(80_000)}).encode(),
         "300,000 numbers for texts": json.dumps({"texts": [1] * 300_000}).encode(),
         "300,000 objects": b"[" + b"{}," * 300_000 + b"1]",
+        "700,000 lists": b"[" + b"[]," * 690_000 + b"1]",
+        "300,000 texts": json.dumps({"texts": [""] * 300_000}).encode(),
+        "a string without an end, of quotes": b'"' + b'\\"' * 900_000 + b"," * 20_000,
         "a control character": b'{"text": "a\x00b"}',
         "two values": b'{"text": "a"} {"text": "b"}',
     }.items():
@@ -65,7 +68,7 @@ def bodies() -> Iterable[Hostile]:
         "an unknown field": {"text": "a", MARK: 1},
         "a text of 50,001 characters": {"text": "a" * 50_001},
         "33 texts": {"texts": ["a"] * 33},
-        "300,000 texts": {"texts": [""] * 300_000},
+        "5,000 texts": {"texts": [""] * 5_000},
         "no texts": {"texts": []},
         "text and texts": {"text": "a", "texts": ["a"]},
         "neither": {"models": ["lora"]},
@@ -129,6 +132,9 @@ def heads() -> Iterable[Hostile]:
         ("an unknown method", f"BREW /v1/predict{get}", {405}),
         ("a method of another path", f"GET /v1/predict{get}", {405}),
         ("CONNECT", f"CONNECT {HOST}:80{get}", {404, 405}),
+        ("HEAD with a bad body", f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked{end}ZZ\r\n", {400}),
+        ("HEAD with a header of 100 kB", f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\nX-Large: {'a' * 100_000}{end}", {431}),
+        ("HEAD of no path", f"HEAD /{MARK}{get}", {404}),
         ("OPTIONS from elsewhere", f"OPTIONS /v1/predict HTTP/1.1\r\nHost: {HOST}\r\nOrigin: http://a.example\r\n"
          f"Access-Control-Request-Method: POST\r\nConnection: close{end}", {405}),
         ("a WebSocket", f"GET /v1/predict HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -173,7 +179,8 @@ def faults(one: Hostile, got: Got) -> list[str]:
         found.append(f"{one.name}: a body of {len(got.body):,} bytes")
     if MARK.encode() in got.body:
         found.append(f"{one.name}: the answer repeats what was sent")
-    if got.status and not got.body.startswith(b'{"error": {"code"'):
+    usual = not got.body if one.sent.startswith(b"HEAD ") else got.body.startswith(b'{"error": {"code"')
+    if got.status and not usual:
         found.append(f"{one.name}: the body is not the usual one")
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,10 +21,13 @@ from soak.watch import Watch
 
 # What is sent at once, and what is then sent a byte a second.
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+READ = b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 KINDS = {
     "idle": (b"", b""),
     "slow headers": (b"POST /v1/predict HTTP/1.1\r\n", b"X-Slow: " + b"a" * 3_600),
     "slow bodies": (HEAD + b"Content-Length: 100000\r\n\r\n", b'{"text": "' + b"a" * 3_600),
+    # Who asks for much and takes nothing.
+    "slow readers": (READ * 60, READ * 60),
     "slow chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 600),
 }
 SECONDS = 10.0
@@ -55,14 +59,15 @@ async def hold(port: int, kind: str, count: int, seconds: float = 3 * SECONDS) -
         await asyncio.sleep(number / OPENED)
         begun = time.monotonic()
         first, slowly = KINDS[kind]
+        reads = kind != "slow readers"
         try:
-            reader, writer = await asyncio.open_connection(HOST, port)
+            reader, writer = await (asyncio.open_connection(HOST, port) if reads else without_reading(port))
         except OSError:
             closed.append(time.monotonic() - begun)
             return
         sending = asyncio.create_task(drip(writer, first, slowly))
         try:
-            await reader.read(-1)
+            await (reader.read(-1) if reads else sending)
             closed.append(time.monotonic() - begun)
         except OSError:
             closed.append(time.monotonic() - begun)
@@ -76,6 +81,15 @@ async def hold(port: int, kind: str, count: int, seconds: float = 3 * SECONDS) -
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return Held(tuple(sorted(closed)), count - len(closed))
+
+
+async def without_reading(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect with little room for what comes, and read nothing; that it was closed shows when a byte is sent."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    one.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(one, (HOST, port))
+    return await asyncio.open_connection(sock=one, limit=1)
 
 
 async def drip(writer: asyncio.StreamWriter, first: bytes, slowly: bytes) -> None:

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lightune.inference import Piece, occlude
+from lightune.inference.occlusion import changes, variants
 
 WEIGHTS = {"not": -0.2, "good": 0.25, "dull": -0.1, "loved": 0.3}
 # Of everything that texts are made of, half surrogate pairs and right-to-left marks too.
@@ -43,6 +44,17 @@ def test_the_other_label_sees_it_the_other_way_round():
     ahead, behind = occlude(Bag(), text, 1), occlude(Bag(), text, 0)
     assert [piece.change for piece in ahead] == pytest.approx([-piece.change for piece in behind])
     assert ahead[0].change == pytest.approx(0.3)
+
+
+def test_the_changes_are_those_of_the_variants():
+    pieces = ["not ", "dull"]
+    assert variants(pieces) == ["not dull", "dull", "not"]
+    assert changes(pieces, np.array([0.2, 0.4, 0.3])) == (
+        Piece("not ", pytest.approx(-0.2)),
+        Piece("dull", pytest.approx(-0.1)),
+    )
+    assert variants([]) == [""]
+    assert changes([], np.array([0.5])) == ()
 
 
 def test_it_asks_once_with_the_text_first():

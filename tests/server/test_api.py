@@ -72,6 +72,25 @@ def test_an_explanation_is_the_pieces_of_the_text():
     assert asked("POST", "/v1/explain", {"text": ""}).json()["pieces"] == []
 
 
+def test_an_explanation_asks_for_the_text_and_what_is_left_of_it_once():
+    host = FakeHost(keep=True)
+    asked("POST", "/v1/explain", {"text": "one two three"}, host=host)
+    texts = [text for each in host.asked[4:] for ask in each for text in ask.texts]
+    assert texts == ["one two three", "two three", "one three", "one two"]
+
+
+def test_a_fault_of_the_servers_own_is_answered_in_the_usual_form(monkeypatch, caplog):
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr("lightune.server.answering.answer", fail)
+    got = asked("POST", PREDICT, {"text": "a"})
+    assert (got.status_code, got.json()["error"]["code"]) == (500, "fault")
+    assert got.headers["cache-control"] == "no-store"
+    assert "ZeroDivisionError" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_the_models_and_limits_are_told():
     answer = asked("GET", "/v1/models").json()
     assert [one["name"] for one in answer["models"]] == ["lora", "pretrained"]

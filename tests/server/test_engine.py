@@ -242,6 +242,45 @@ def test_a_thread_that_ends_makes_the_server_unready():
     assert late == 503
 
 
+def test_a_batch_that_does_not_come_back_makes_the_server_unready_and_nobody_waits_for_it(monkeypatch, caplog):
+    monkeypatch.setattr("lightune.server.engine.STUCK_SECONDS", 0.2)
+
+    async def work():
+        host = Held()
+        async with serving(host) as (service, client):
+            host.hold()
+            waiting = [asyncio.create_task(client.post(PREDICT, json={"text": "a"})) for _ in range(2)]
+            told = await asyncio.gather(*waiting)
+            late, ready = await client.post(PREDICT, json={"text": "a"}), await client.get("/ready")
+            assert service.engine.waiting == 0
+            host.go.set()
+            await until(lambda: service.engine.able)
+            again = await client.post(PREDICT, json={"text": "a"})
+        return [answer.status_code for answer in told], late.status_code, ready.status_code, again.status_code
+
+    assert run(work()) == ([503, 503], 503, 503, 200)
+    assert "has not come back" in caplog.text
+
+
+def test_a_dispatcher_that_fails_leaves_nobody_waiting(monkeypatch, caplog):
+    async def work():
+        async with serving() as (service, client):
+            monkeypatch.setattr(service.engine, "_compute", None)
+            answers = [await client.post(PREDICT, json={"text": "a"}) for _ in range(2)]
+            return [answer.status_code for answer in answers]
+
+    assert run(work()) == [503, 503]
+    assert "Batches are made no more" in caplog.text
+
+
+def test_what_is_beyond_a_models_limit_costs_a_tenth():
+    async def work():
+        async with serving() as (service, _):
+            return [service.engine.tokens_of("lora", "a" * 3 * tokens) for tokens in (100, 511, 511 + 10_000)]
+
+    assert run(work()) == [109, 520, 520 + 1_000]
+
+
 def test_a_model_that_never_answers_is_found_before_anybody_asks():
     async def work():
         host = FakeHost()

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import signal
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 from soak.fake import FakeHost
@@ -11,9 +13,13 @@ from soak.hostile import START, exchange
 from soak.http import HOST, ask, post, request
 
 from lightune.errors import ConfigError
+from lightune.server.access import Access
+from lightune.server.app import Service
 from lightune.server.crowd import Crowd
+from lightune.server.limits import Limits
+from lightune.server.serving import Server
 from lightune.server.sockets import addresses_of, bind
-from tests.server.listening import listening
+from tests.server.listening import Listening, listening
 from tests.server.service import run, until
 
 full = pytest.mark.full
@@ -168,29 +174,126 @@ def test_who_has_sent_a_whole_request_is_not_evicted():
     crowd = Crowd(3)
     first, second, third, fourth, fifth = (Member() for _ in range(5))
     assert all(crowd.enter(one) for one in (first, second, third))
-    crowd.note(first, sending=False)
+    crowd.note(first, theirs=False)
     assert crowd.enter(fourth)
     assert (first.evicted, second.evicted, third.evicted) == (False, True, False)
     for one in (third, fourth):
-        crowd.note(one, sending=False)
+        crowd.note(one, theirs=False)
     assert not crowd.enter(fifth)
     assert len(crowd) == 3
-    crowd.note(first, sending=True)
+    crowd.note(first, theirs=True)
     assert crowd.enter(fifth)
     assert first.evicted
 
 
-@full
-def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(tmp_path):
-    from dataclasses import replace
-
-    report = tmp_path / "report.html"
-    report.write_bytes(b"a" * 30_000_000)
+def reporting(folder, size: int) -> FakeHost:
+    """A host whose report has so many bytes."""
+    report = folder / "report.html"
+    report.write_bytes(b"a" * size)
     host = FakeHost()
     host.models = {name: replace(one, report=report) for name, one in host.models.items()}
+    return host
+
+
+async def slow_reader(one: Listening) -> socket.socket:
+    """Ask again and again and take nothing, until the server waits for that at one of the requests."""
+    loop, reading = asyncio.get_running_loop(), socket.socket()
+    reading.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reading.setblocking(False)
+    await loop.sock_connect(reading, (HOST, one.port))
+    me = reading.getsockname()
+    connections = one.server.server_state.connections
+    await until(lambda: any(each.client == me for each in connections))
+    (connection,) = [each for each in connections if each.client == me]
+    while not (connection.flow.write_paused and not connection.cycle.response_complete):
+        await loop.sock_sendall(reading, request("GET", "/openapi.json", close=False))
+        await asyncio.sleep(0.002)
+    return reading
+
+
+@full
+def test_who_asks_and_asks_and_takes_nothing_is_hung_up_on():
+    async def work():
+        async with listening(write_seconds=SHORT) as one:
+            slow = await slow_reader(one)
+            await until(lambda: len(one.server.crowd) == 0 and one.service.gate.under_way == 0)
+            slow.close()
+
+    run(work())
+
+
+@full
+def test_slow_readers_make_room_for_others():
+    async def work():
+        async with listening(connections=4, write_seconds=LONG) as one:
+            slow = [await slow_reader(one) for _ in range(4)]
+            got = await ask(one.port, HEALTH)
+            for each in slow:
+                each.close()
+            return got
+
+    assert run(work()).status == 200
+
+
+@full
+@pytest.mark.parametrize("close", [True, False])
+def test_who_takes_an_answer_slowly_gets_all_of_it(tmp_path, close):
+    size = 3_000_000
 
     async def work():
-        async with listening(host, write_seconds=SHORT, idle_seconds=SHORT) as one:
+        async with listening(reporting(tmp_path, size), write_seconds=2.0, idle_seconds=SHORT) as one:
+            loop, slow = asyncio.get_running_loop(), socket.socket()
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            slow.setblocking(False)
+            await loop.sock_connect(slow, (HOST, one.port))
+            await loop.sock_sendall(slow, request("GET", "/reports/fake", close=close))
+            begun, got = loop.time(), 0
+            while part := await loop.sock_recv(slow, 30_000):
+                got += len(part)
+                await asyncio.sleep(0.03)
+            slow.close()
+            return got, loop.time() - begun
+
+    got, seconds = run(work())
+    assert got > size
+    assert seconds > 2.5  # longer than each of the deadlines
+
+
+@full
+@pytest.mark.parametrize("headers", [f"{JSON}Transfer-Encoding: chunked\r\n\r\nZZ\r\n", f"X: {'a' * 17_000}\r\n\r\n"])
+def test_a_bad_head_request_is_refused_without_a_body(headers, caplog):
+    async def work():
+        async with listening() as one:
+            reader, writer = await one.connect(f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\n{headers}".encode())
+            answer = await end_of(reader)
+            writer.close()
+            return answer
+
+    answer = run(work())
+    assert answer.split(b" ")[1] in (b"400", b"431")
+    assert answer.endswith(b"\r\n\r\n")
+    assert caplog.text == ""
+
+
+@full
+def test_what_comes_after_an_answered_head_request_is_refused_in_words():
+    async def work():
+        async with listening() as one:
+            reader, writer = await one.connect(request("HEAD", "/health", close=False) + b"no request\r\n\r\n")
+            answer = await end_of(reader)
+            writer.close()
+            return answer
+
+    answer = run(work())
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 400" in answer
+    assert answer.endswith(b"}}")
+
+
+@full
+def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(tmp_path):
+    async def work():
+        async with listening(reporting(tmp_path, 30_000_000), write_seconds=SHORT, idle_seconds=LONG) as one:
             reader, writer = await one.connect(request("GET", "/reports/fake"))
             reader._transport.pause_reading()
             await until(lambda: len(one.server.crowd) == 1)
@@ -297,6 +400,56 @@ def test_what_cannot_be_done_in_time_is_refused_at_the_end():
             return [(await got).status for got in waiting]
 
     assert set(run(work())) <= {503, 429}
+
+
+@full
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_models_answer_ends_it_and_a_second_one_waits_for_nothing(number):
+    async def work():
+        host, go, entered = FakeHost(), threading.Event(), threading.Event()
+
+        def wait(asked) -> None:
+            entered.set()
+            assert go.wait(30)
+
+        host.before = wait
+        service, sockets, served = Service(host, Access(), Limits()), bind(HOST, 0, addresses_of(HOST, 0)), []
+        server = Server(service, sockets, lambda: served.append(True))
+        done = asyncio.create_task(server.serve())
+        await until(entered.is_set)
+        signal.raise_signal(number)
+        await until(lambda: server.should_exit)
+        signal.raise_signal(number)
+        await done
+        held = service.engine._thread.alive  # nobody waited for it to end
+        go.set()
+        await until(lambda: not service.engine._thread.alive)
+        for one in sockets:
+            one.close()
+        return server.signalled, served, held
+
+    assert run(work()) == (number, [], True)
+
+
+@full
+def test_one_signal_before_the_models_answer_is_enough():
+    async def work():
+        host, sent = FakeHost(), []
+
+        def stop(asked) -> None:
+            if not sent:
+                sent.append(asked)
+                signal.raise_signal(signal.SIGTERM)
+
+        host.before = stop
+        service, sockets, served = Service(host, Access(), Limits()), bind(HOST, 0, addresses_of(HOST, 0)), []
+        server = Server(service, sockets, lambda: served.append(True))
+        await server.serve()
+        for one in sockets:
+            one.close()
+        return server.signalled, served, service.engine._thread.alive
+
+    assert run(work()) == (signal.SIGTERM, [], False)
 
 
 def test_a_port_that_is_taken_and_an_address_that_is_not_ours_are_said_in_a_sentence():

@@ -27,6 +27,8 @@ def test_sound_json_is_read_as_it_is(value, escaped):
         b'{"\\udc00": 1}', b'["\\ud83d", "\\ude00"]', b'"\xff"', b'"\xed\xa0\x80"', b"\xef\xbb\xbf1", b"1 2",
         b"9" * 401, b"0." + b"1" * 401, b"[" * 150_000, b'{"a":' * 150_000, b"'a'", b"[1,]", b"01", b'"\n"',
         '"a"'.encode("utf-16"), b"[" + b"1," * 10_000 + b"1]", b"[" + b"{}," * 10_000 + b"{}]",
+        b"[" + b"[]," * 10_000 + b"[]]", b"[" + b'"",' * 10_000 + b'""]', b"[" + b"[" * 5_000 + b"]," * 5_000 + b"1]",
+        b"[" + b"null," * 10_000 + b"null]",
     ],
     ids=lambda body: repr(body[:20]),
 )  # fmt: skip
@@ -35,6 +37,31 @@ def test_what_is_no_sound_json_is_refused_and_not_repeated(body):
         parse(body)
     assert found.value.refusal.status == 400
     assert found.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "text", [",[{:" * 50_000, '\\",[' * 50_000, "\\" * 50_000 + '"' + "[" * 50_000, '"[\\' * 50_000]
+)
+def test_what_stands_in_texts_is_not_counted(text):
+    value = {"texts": [text] * 3}
+    assert parse(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize("body", [b"[" + b"[]," * 700_000 + b"1]", b"[" + b'"",' * 600_000 + b"1]"])
+def test_nothing_is_built_of_a_body_with_too_many_values(body, monkeypatch):
+    def loads(*_: object, **__: object) -> None:
+        pytest.fail("it was read")
+
+    monkeypatch.setattr("lightune.server.strict_json.json.loads", loads)
+    with pytest.raises(Refused):
+        parse(body)
+
+
+@pytest.mark.parametrize("end", [b"", b"\\"])
+def test_strings_that_do_not_end_are_gone_through_once(end):
+    body = b'"' + b'\\"' * 400_000 + b"," * 20_000 + end  # gone through for each quote it would take many minutes
+    with pytest.raises(Refused):
+        parse(body)
 
 
 def test_a_whole_surrogate_pair_is_a_character():

@@ -8,7 +8,7 @@ from soak.growth import MOST_GROWTH, leak, lines_of, watched
 from soak.hostile import Hostile
 from soak.http import BROKEN, REFUSED, Got, ask, post, request
 from soak.load import Load, Loading, quantile
-from soak.served import fake, serving
+from soak.served import ROOT, fake, serving
 from soak.table import Line, table
 
 from soak import hostile, overload, shutdown, sockets
@@ -99,4 +99,21 @@ def test_what_is_wrong_is_said():
     taken, broken, told = Got(1.0, 1.0, 200), Got(1.0, 1.0, 0, fault=BROKEN), Got(1.0, 1.0, 503, True)
     load = Load(0.0, (taken, broken, told, Got(3.0, 1.0, 503, True), Got(9.0, 0.0, 0, fault=REFUSED)))
     assert shutdown.unanswered(load, signalled=2.5) == [broken, told]
+    early = Got(2.0, 0.0, 0, fault=REFUSED)
+    assert shutdown.unanswered(Load(0.0, (taken, early)), signalled=2.5) == [early]
+    nobody, late, bare = Got(3.0, 0.0, 0, fault=REFUSED), Got(3.0, 0.1, 503, True), Got(3.0, 0.1, 503)
+    assert shutdown.judged_late([nobody, late]).holds
+    assert not any(shutdown.judged_late(some).holds for some in ([nobody], [nobody, late, bare], [late, taken]))
+    head = Hostile("a head", b"HEAD / HTTP/1.1", frozenset({400}))
+    assert hostile.faults(head, Got(0, 0, 400)) == []
+    assert len(hostile.faults(head, Got(0, 0, 400, body=b'{"error": {"code"'))) == 1
+    assert len(hostile.faults(head, Got(0, 0, 0))) == 1
+
+
+def test_the_count_of_hostile_requests_in_the_docs_is_right():
+    count = len([*hostile.bodies(), *hostile.heads()])
+    assert f"`soak.hostile`: {count} requests by hand" in (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+
+
+def test_a_line_that_does_not_hold_is_seen():
     assert "FAILED" in table([Line("check", "must hold", "seen", False)])

@@ -47,31 +47,44 @@ def occlude(
     where `text` is empty. label: the label's column. most: pieces at most; a longer text is taken in runs of
     neighbouring words, as even as can be.
     """
-    pieces = _runs(_words(text), most)
-    if not pieces:
-        return ()
-    probabilities = score([text, *(_without(pieces, index) for index in range(len(pieces)))])[:, label]
-    changes = probabilities[0] - probabilities[1:]
-    return tuple(Piece(piece, float(change)) for piece, change in zip(pieces, changes, strict=True))
+    pieces = pieces_of(text, most)
+    return changes(pieces, score(variants(pieces))[:, label]) if pieces else ()
+
+
+def pieces_of(text: str, most: int = MOST_PIECES) -> list[str]:
+    """Take a text apart, into `most` pieces at most; joined they are the text exactly, and an empty one has none."""
+    return _runs(_words(text), most)
+
+
+def variants(pieces: Sequence[str]) -> list[str]:
+    """The text that the pieces are of, and then, in order, what is left of it without each."""
+    return ["".join(pieces), *(_without(pieces, index) for index in range(len(pieces)))]
+
+
+def changes(pieces: Sequence[str], probabilities: NDArray[np.float64]) -> tuple[Piece, ...]:
+    """What each piece does for a label. probabilities: the label's [1 + pieces], of each of the `variants`."""
+    found = probabilities[0] - probabilities[1:]
+    return tuple(Piece(piece, float(change)) for piece, change in zip(pieces, found, strict=True))
 
 
 def _words(text: str) -> list[str]:
     rest = text.lstrip()
     if not rest:
         return [text] if text else []
-    words: list[str] = []
+    at = len(text) - len(rest)
+    starts: list[int] = []
     for word in _WORD.findall(rest):
-        if words and _belongs_to(words[-1], word):
-            words[-1] += word
-        else:
-            words.append(word)
-    return [text[: len(text) - len(rest)] + words[0], *words[1:]]
+        if not starts or not _belongs_to(text[at - 1], word):
+            starts.append(at if starts else 0)
+        at += len(word)
+    return [text[start:end] for start, end in pairwise([*starts, len(text)])]
 
 
 def _belongs_to(before: str, word: str) -> bool:
-    """Whether `word` is no word: punctuation alone, or the rest of a character that a cut went through."""
+    """Whether `word`, after the character `before`, is no word: punctuation alone, or the rest of a character that a
+    cut went through."""
     first = unicodedata.category(word[0])
-    cut_through = first[0] == "M" or _JOINER in (before[-1], word[0])
+    cut_through = first[0] == "M" or _JOINER in (before, word[0])
     return cut_through or all(unicodedata.category(character)[0] == "P" for character in word.rstrip())
 
 

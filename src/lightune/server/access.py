@@ -70,6 +70,8 @@ def check_exposed(host: str, addresses: Sequence[str], key: str | None) -> None:
 
 def _without_port(host: str) -> str:
     if host.startswith("["):
-        return host[1:].partition("]")[0]
-    name, colon, port = host.rpartition(":")
-    return name if colon and (port.isdigit() or not port) and ":" not in name else host
+        name, bracket, rest = host[1:].partition("]")
+        port = rest.removeprefix(":")
+        return name if bracket and (not rest or (port != rest and port.isdecimal())) else host
+    name, found, port = host.rpartition(":")
+    return name if found and (port.isdecimal() or not port) and ":" not in name else host

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,16 +13,13 @@ from starlette.requests import Request
 
 from lightune.compute import softmax
 from lightune.hosting import Ask, Hosted
-from lightune.inference import answer, occlude
-from lightune.inference.occlusion import MOST_PIECES
+from lightune.inference import answer
+from lightune.inference.occlusion import changes, pieces_of, variants
 from lightune.server.engine import Engine
 from lightune.server.reading import ClientGone, gone
 from lightune.server.schema import ExplainRequest, PredictRequest
-from lightune.server.ticket import Ticket
 
 Result = TypeVar("Result")
-# Explanations that are under way at once; further ones wait, in the queue's places too.
-EXPLAINING = 4
 
 
 class Answering:
@@ -32,7 +28,6 @@ class Answering:
     def __init__(self, engine: Engine, models: dict[str, Hosted]) -> None:
         self._engine = engine
         self._models = models
-        self._threads = ThreadPoolExecutor(EXPLAINING, "lightune-explain")
 
     async def predict(self, asked: PredictRequest, request: Request) -> bytes:
         """Each text's answers, as JSON. Raises Refused, ClientGone."""
@@ -51,28 +46,16 @@ class Answering:
     async def explain(self, asked: ExplainRequest, request: Request) -> bytes:
         """A text's pieces and what each does to a label's probability, as JSON. Raises Refused, ClientGone."""
         model = self._models[asked.model]
-        variants = min(len(asked.text.split()), MOST_PIECES) + 2  # about: where blanks are no words' ends, fewer
-        with self._engine.admit(variants * self._engine.tokens_of(model.name, asked.text)) as ticket:
-            (logits,) = await unless_gone(request, ticket.answer([Ask(model.name, (asked.text,))]))
-            said = answer(asked.text, model.labels, softmax(logits)[0])
-            label = asked.label if "label" in asked.model_fields_set else said.label
-            pieces = await unless_gone(request, self._occluded(ticket, model, asked.text, label))
+        pieces = pieces_of(asked.text)
+        texts = tuple(variants(pieces))
+        with self._engine.admit(sum(self._engine.tokens_of(model.name, text) for text in texts)) as ticket:
+            (logits,) = await unless_gone(request, ticket.answer([Ask(model.name, texts)]))
+        probabilities = softmax(logits)
+        said = answer(asked.text, model.labels, probabilities[0])
+        label = asked.label if "label" in asked.model_fields_set else said.label
+        found = changes(pieces, probabilities[:, model.labels.index(label)])
         facts = {"model": model.name, "label": label, "score": said.probabilities[label], "method": "occlusion"}
-        return written({**facts, "pieces": [{"text": one.text, "change": one.change} for one in pieces]})
-
-    def close(self) -> None:
-        """Start no further explanation."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _occluded(self, ticket: Ticket, model: Hosted, text: str, label: str) -> Sequence[Any]:
-        loop = asyncio.get_running_loop()
-
-        def score(texts: Sequence[str]) -> NDArray[np.float64]:
-            asked = ticket.answer([Ask(model.name, tuple(texts))])
-            (logits,) = asyncio.run_coroutine_threadsafe(asked, loop).result()
-            return softmax(logits)
-
-        return await loop.run_in_executor(self._threads, occlude, score, text, model.labels.index(label))
+        return written({**facts, "pieces": [{"text": one.text, "change": one.change} for one in found]})
 
     def _written(self, model: Hosted, logits: NDArray[np.float64], asked: PredictRequest) -> dict[str, Any]:
         if asked.calibrated:

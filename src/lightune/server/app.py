@@ -20,7 +20,7 @@ from lightune.server.limits import Limits
 from lightune.server.metrics import Metrics
 from lightune.server.pages import page_routes, report_path
 from lightune.server.reading import Bodies, ClientGone
-from lightune.server.refusals import BAD_REQUEST, NO_MODEL, NOT_FOUND, WRONG_METHOD, Refusal, Refused, stopping
+from lightune.server.refusals import BAD_REQUEST, FAULT, NO_MODEL, NOT_FOUND, WRONG_METHOD, Refusal, Refused, stopping
 from lightune.server.schema import (
     ErrorResponse,
     ExplainRequest,
@@ -68,7 +68,6 @@ class Service:
     async def stop(self) -> bool:
         """Refuse who still waits, and end the thread that computes; whether it ended in time."""
         self.engine.abandon()
-        self._answering.close()
         return await self.engine.stop()
 
     @asynccontextmanager
@@ -93,6 +92,7 @@ class Service:
         app.add_exception_handler(ClientGone, _gone)
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _invalid)
+        app.add_exception_handler(Exception, _fault)
         self._add_answers(app)
         self._add_facts(app)
         app.include_router(page_routes(self._models.values()))
@@ -188,6 +188,10 @@ async def _http_error(request: Request, error: Exception) -> Response:  # noqa: 
     assert isinstance(error, HTTPException)
     known = {404: NOT_FOUND, 405: WRONG_METHOD}
     return _response(known.get(error.status_code, BAD_REQUEST), dict(error.headers or {}))
+
+
+async def _fault(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return _response(FAULT)  # and it goes on to the gate, which logs it
 
 
 async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001

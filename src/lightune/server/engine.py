@@ -24,8 +24,12 @@ from lightune.server.ticket import Ticket
 log = logging.getLogger("lightune.server")
 # A batch that takes longer than this is one that does not come back.
 STUCK_SECONDS = 60.0
+# How often it is looked whether the thread has ended.
+STEP = 0.01
 # What a text costs beside its tokens, in tokens.
 EACH = 8
+# Of what is beyond a model's limit a token costs so much less: it is made, and then cut off.
+BEYOND = 10
 # What reads no tokens is faster by about so much.
 WITHOUT_TOKENS = 100
 
@@ -91,6 +95,7 @@ class Engine:
                 ) from None
             self.pace.note(4 * self.tokens_of(name, text), time.perf_counter() - begun)
         self._dispatching = asyncio.create_task(self._dispatch())
+        self._dispatching.add_done_callback(self._dispatched)
 
     def abandon(self) -> None:
         """Refuse everybody who still waits: the server ends."""
@@ -101,17 +106,24 @@ class Engine:
         """End the thread after the batch that it computes; whether it ended in time."""
         if self._dispatching is not None:
             self._dispatching.cancel()
-        return await asyncio.to_thread(self._thread.stop, seconds)
+        self._thread.end()
+        until = time.monotonic() + seconds
+        while self._thread.alive and time.monotonic() < until:  # not joined elsewhere: a second signal ends the wait
+            await asyncio.sleep(STEP)
+        return not self._thread.alive
 
     def tokens_of(self, model: str, text: str) -> int:
         """Estimate what a text costs a model: English has about four bytes a token, few languages less than three."""
         tokens = len(text.encode("utf-8", "surrogatepass")) // 3 + 1
         longest = self._models[model].max_length
-        return tokens // WITHOUT_TOKENS + 1 if longest is None else min(tokens, longest) + EACH
+        if longest is None:
+            return tokens // WITHOUT_TOKENS + 1
+        read = min(tokens, longest)
+        return read + (tokens - read) // BEYOND + EACH
 
     def check_room(self) -> None:
         """Raise Refused (429, 503) where nobody can be let in, before anything is known of the request."""
-        if not self._lives:
+        if not self.able:
             raise Refused(NO_MODEL)
         before = self._turns()
         late = self.pace.seconds(before) > self._limits.wait_seconds
@@ -184,9 +196,7 @@ class Engine:
         try:
             await self._answer(batch)
         except ThreadEnded:
-            log.critical("The thread that computes has ended; start the server again.")
-            for ticket in list(self._tickets):
-                ticket.fail(NO_MODEL)
+            self._give_up("The thread that computes has ended; start the server again.")
         except Exception as error:  # whatever it was: it is one request's, and the others of its batch are answered
             if len(owners) == 1:
                 log.error("A model failed at a request: %s", place_of(error))
@@ -206,10 +216,13 @@ class Engine:
         asked = [Ask(name, tuple(unit.text for unit in units)) for name, units in by_model.items()]
         begun = time.perf_counter()
         self._since = time.monotonic()
+        said = f"A batch has not come back within {STUCK_SECONDS:.0f} s; if none does, start the server again."
+        stuck = asyncio.get_running_loop().call_later(STUCK_SECONDS, self._give_up, said)
         try:
             answers = await self._thread.answer(asked)
         finally:
             self._since = None
+            stuck.cancel()
         self._note(batch, time.perf_counter() - begun)
         for (name, units), logits in zip(by_model.items(), answers, strict=True):
             if logits.shape != (len(units), len(self._models[name].labels)) or not np.isfinite(logits).all():
@@ -217,6 +230,16 @@ class Engine:
         for units, logits in zip(by_model.values(), answers, strict=True):
             for unit, row in zip(units, logits, strict=True):
                 unit.owner.take(unit, row)
+
+    def _give_up(self, said: str) -> None:
+        log.critical(said)
+        for ticket in list(self._tickets):
+            ticket.fail(NO_MODEL)
+
+    def _dispatched(self, task: asyncio.Task[None]) -> None:
+        """The dispatcher goes on until it is cancelled; if it fails, nobody may wait for it."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._give_up(f"Batches are made no more; start the server again: {place_of(error)}")
 
     def _note(self, batch: Sequence[Unit[Ticket]], seconds: float) -> None:
         tokens = sum(unit.tokens for unit in batch)

@@ -14,7 +14,6 @@ from lightune.server.failing import place_of
 from lightune.server.limits import Limits
 from lightune.server.metrics import Metrics
 from lightune.server.refusals import (
-    FAULT,
     NO_KEY,
     SAFE_HEADERS,
     TOO_LARGE,
@@ -75,10 +74,8 @@ class Gate:
             scope = {**scope, "method": "GET"}
         try:
             await self._app(scope, receive, answer)
-        except Exception as error:  # a fault of the server's own, which must not reach a log with a text in it
+        except Exception as error:  # a fault of the server's own, answered already; no log may have a text in it
             log.error("A request failed: %s", place_of(error))
-            if not answer.status:
-                await answer.refuse(FAULT)
         finally:
             self.under_way -= 1
 

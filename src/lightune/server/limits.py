@@ -27,7 +27,7 @@ class Limits:
     header_seconds: float = 4.0
     request_seconds: float = 8.0
     idle_seconds: float = 5.0
-    write_seconds: float = 10.0
+    write_seconds: float = 7.0
     connections: int = 1_000
     waiting: int = 128
     wait_seconds: float = 5.0

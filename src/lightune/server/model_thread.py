@@ -52,12 +52,9 @@ class ModelThread:
         self._batches.put((asked, future))
         return await future
 
-    def stop(self, seconds: float) -> bool:
-        """Let the thread end after what it computes; whether it did so in time."""
+    def end(self) -> None:
+        """Let the thread end after what it computes."""
         self._batches.put(None)
-        if self._thread.ident is not None:
-            self._thread.join(seconds)
-        return not self.alive
 
     def _run(self) -> None:
         try:

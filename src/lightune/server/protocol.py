@@ -17,6 +17,8 @@ from lightune.server.refusals import BAD_REQUEST, LARGE_HEADERS, TOO_LARGE, TOO_
 
 # After a refusal the client may still be sending; if it were hung up on, the refusal could be lost on the way.
 LINGER_SECONDS, LINGER_BYTES = 1.0, 4 * MIB
+# How often, within `write_seconds`, it is looked at whether a client takes what is written.
+LOOKS = 8
 # For a request that was begun when the server was asked to end.
 HURRY_SECONDS = 2.0
 
@@ -43,11 +45,12 @@ class Surroundings:
 
 class BoundedConnection(h11.Connection):
     """h11's reader of a connection, which also bounds headers that come in one piece, chunks, and a body's bytes.
-    `fault` is what is wrong with what came in."""
+    `fault` is what is wrong with what came in, `head` whether the request is one that is answered without a body."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(h11.SERVER, limits.header_bytes)
         self.fault = BAD_REQUEST
+        self.head = False
         self._limits = limits
         self._chunks = 0
         self._bytes = 0
@@ -61,6 +64,7 @@ class BoundedConnection(h11.Connection):
             raise
         if isinstance(event, h11.Request):
             self._chunks = self._bytes = 0
+            self.head = event.method == b"HEAD"
             size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
             if size > self._limits.header_bytes:
                 self._fail(LARGE_HEADERS)
@@ -77,7 +81,8 @@ class BoundedConnection(h11.Connection):
 
 
 class DeadlineProtocol(H11Protocol):
-    """uvicorn's protocol, with a deadline for whatever phase a connection is in but the server's own work."""
+    """uvicorn's protocol, with a deadline for whatever phase a connection is in but the server's own work, and another
+    for what is written: as long as the client takes some of it now and then, it may take its time."""
 
     conn: BoundedConnection
 
@@ -89,6 +94,9 @@ class DeadlineProtocol(H11Protocol):
         self._phase = Phase.IDLE
         self._since = 0.0
         self._deadline: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._left = 0
+        self._taken = 0.0
         self._discarded = 0
 
     @property
@@ -99,6 +107,7 @@ class DeadlineProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # writing is paused as long as anything is not taken
         if not self._around.crowd.enter(self):
             self._refuse(crowded())
             return
@@ -107,6 +116,7 @@ class DeadlineProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._phase = Phase.CLOSED
         self._until(None)
+        self._look_again(None)
         self._around.crowd.leave(self)
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
@@ -129,12 +139,17 @@ class DeadlineProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._until(self.loop.time() + self._limits.write_seconds)
+        self._left, self._taken = self.transport.get_write_buffer_size(), self.loop.time()
+        self._look_again(self._limits.write_seconds / LOOKS)
+        self._wait()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._phase is Phase.ANSWERING:
-            self._until(None)
+        self._look_again(None)
+        self._wait()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing: a connection without a request has a deadline here, which waits for the last answer to be taken."""
 
     def evict(self) -> None:
         """Make room for another connection."""
@@ -157,21 +172,40 @@ class DeadlineProtocol(H11Protocol):
         phase = self._seen()
         if phase is self._phase:
             return
-        now, limits = self.loop.time(), self._limits
         if self._phase in (Phase.IDLE, Phase.ANSWERING):
-            self._since = now
+            self._since = self.loop.time()
         self._phase = phase
-        self._around.crowd.note(self, phase in (Phase.IDLE, Phase.HEADERS, Phase.BODY))
-        if phase is Phase.IDLE:
-            self._until(now + limits.idle_seconds)
-        elif phase is Phase.HEADERS:
+        self._wait()
+
+    def _wait(self) -> None:
+        """Set the phase's deadline, and note whether it is the client who is waited for."""
+        phase, limits, untaken = self._phase, self._limits, self.flow.write_paused
+        if phase is Phase.LINGERING:
+            return
+        self._around.crowd.note(self, untaken or phase in (Phase.IDLE, Phase.HEADERS, Phase.BODY))
+        if phase is Phase.HEADERS:
             self._until(self._since + limits.header_seconds)
         elif phase is Phase.BODY:
             self._until(self._since + limits.request_seconds)
-        elif phase is Phase.CLOSED:
-            self._until(now + limits.write_seconds)  # what is written and not taken would keep it open
+        elif phase is Phase.IDLE and not untaken:
+            self._until(self.loop.time() + limits.idle_seconds)
         else:
             self._until(None)
+
+    def _look_again(self, after: float | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        self._look = None if after is None else self.loop.call_later(after, self._look_at_client)
+
+    def _look_at_client(self) -> None:
+        """Hang up on a client that has taken nothing for too long."""
+        left, now = self.transport.get_write_buffer_size(), self.loop.time()
+        if left < self._left:
+            self._left, self._taken = left, now
+        if now - self._taken >= self._limits.write_seconds:
+            self.transport.abort()
+        else:
+            self._look_again(self._limits.write_seconds / LOOKS)
 
     def _seen(self) -> Phase:
         if self._phase is Phase.LINGERING:
@@ -200,10 +234,7 @@ class DeadlineProtocol(H11Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Say why, if nothing was said yet, and close; what still comes in is thrown away."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            headers = [*refusal.all_headers, (b"connection", b"close")]
-            start = h11.Response(status_code=refusal.status, headers=headers, reason=STATUS_PHRASES[refusal.status])
-            events = (start, h11.Data(data=refusal.body), h11.EndOfMessage())
-            self.transport.write(b"".join(self.conn.send(event) for event in events))
+            self._say(refusal)
             self._around.refused(refusal)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # the application hears that there is nobody to answer
@@ -214,3 +245,14 @@ class DeadlineProtocol(H11Protocol):
         self._until(self.loop.time() + LINGER_SECONDS)
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+    def _say(self, refusal: Refusal) -> None:
+        without_body = self.conn.head and self.conn.our_state is h11.SEND_RESPONSE
+        headers = [*refusal.all_headers, (b"connection", b"close")]
+        start = h11.Response(status_code=refusal.status, headers=headers, reason=STATUS_PHRASES[refusal.status])
+        body = [] if without_body else [h11.Data(data=refusal.body)]
+        try:
+            said = [self.conn.send(event) or b"" for event in (start, *body, h11.EndOfMessage())]
+        except h11.LocalProtocolError:  # nothing can be said any more; the connection is closed all the same
+            return
+        self.transport.write(b"".join(said))

@@ -74,7 +74,9 @@ WRONG_HOST = Refusal(
 LARGE_HEADERS = Refusal(431, "large_headers", "Headers of at most 16 KiB are expected.")
 FAULT = Refusal(500, "fault", "The server failed at this request; its log names the place.")
 MODEL_FAILED = Refusal(500, "model_failed", "The model failed at this request; the server's log names the place.")
-NO_MODEL = Refusal(503, "no_model", "The thread that computes has ended; the server needs to be started again.")
+NO_MODEL = Refusal(
+    503, "no_model", "The models have ended, or do not come back; the server may need to be started again."
+)
 
 
 @cache

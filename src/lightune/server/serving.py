@@ -9,7 +9,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -69,14 +69,19 @@ class Server(uvicorn.Server):
         await super().serve(sockets or self._listening)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Have each model answer, then listen. Raises RunError for a model that cannot, ConfigError."""
-        await self._service.start()
+        """Have each model answer, then listen, unless a signal comes before. Raises RunError for a model that cannot,
+        ConfigError."""
+        await self._unless(self._service.start(), lambda: self.should_exit)
+        if self.should_exit:
+            await self._stop()
+            return
         try:
             await super().startup(sockets)
         except OSError as error:  # somebody else began to listen since the port was bound
             host, port = self._listening[0].getsockname()[:2]
             raise ConfigError(why_not(host, port, error)) from error
-        self._on_listening()
+        if not self.should_exit:
+            self._on_listening()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -89,9 +94,10 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """The first signal asks for the end, a second one for it at once."""
-        if self.should_exit:
-            self.force_exit = True
+        """The first signal asks for the end, a second one for it at once. What cuts the server off, or comes before
+        it serves, is noted."""
+        self.force_exit = self.should_exit
+        if self.force_exit or not self.started:
             self.signalled = sig
         self.should_exit = True
 
@@ -107,7 +113,21 @@ class Server(uvicorn.Server):
         engine.abandon()
         await self._take_the_last()
         await super().shutdown(sockets)
-        await self._service.stop()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        await self._unless(self._service.stop(), lambda: self.force_exit)
+
+    async def _unless(self, work: Coroutine[Any, Any, Any], comes: Callable[[], bool]) -> None:
+        """Await `work`, which is begun in any case, but no longer than until something comes."""
+        task = asyncio.ensure_future(work)
+        await asyncio.wait({task}, timeout=STEP)
+        while not task.done() and not comes():
+            await asyncio.wait({task}, timeout=STEP)
+        if task.done():
+            task.result()
+        else:
+            task.cancel()
 
     async def _take_the_last(self) -> None:
         """Refuse in words who has connected already; then nobody can any more."""

@@ -36,7 +36,7 @@ class Ticket:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.fail(stopping())  # for a thread that still asks: nobody waits for it any more
+        self.fail(stopping())  # nobody waits for it any more
 
     @property
     def waits(self) -> bool:
