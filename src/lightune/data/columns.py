@@ -58,6 +58,7 @@ def find_text_column(table: Table, name: str | None = None, but: Collection[str]
     if name is not None:
         return _named(table, name, "--text-column", "text")
     if len(table.columns) == 1:
+        _check_separated(table)
         return _named(table, next(iter(table.columns)), "--text-column", "text")
     free = [column for column in table.columns if column not in but]
     known = _known_texts(table, free)
@@ -133,12 +134,17 @@ def _only(table: Table, found: Sequence[str], role: str, option: str) -> str:
     if len(found) == 1:
         return found[0]
     what = f"{listing(found)} could each be the {role}s" if found else f"none of the columns is known to hold {role}s"
+    _check_separated(table)
+    raise DataError(f"{table.path}: {what}; the columns are {listing(table.columns)}. Name one with {option}.")
+
+
+def _check_separated(table: Table) -> None:
+    """Refuse a single column whose name holds what other programs put between values."""
     if len(table.columns) == 1 and set(";\t|") & set(next(iter(table.columns))):
         raise DataError(
             f"{table.path} has one column, {listing(table.columns)}: values should be separated by commas (.csv) "
             "or tabs (.tsv)."
         )
-    raise DataError(f"{table.path}: {what}; the columns are {listing(table.columns)}. Name one with {option}.")
 
 
 def _is_prose(table: Table, column: str) -> bool:

@@ -244,3 +244,11 @@ def test_half_a_surrogate_pair_gets_an_answer(bag, tmp_path):
     (tmp_path / "in.jsonl").write_text(line + "\n")
     assert label(bag, tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 1
     assert (tmp_path / "out.jsonl").read_text().startswith(line[:-1] + ", ")
+
+
+def test_a_file_of_another_separator_is_refused_as_a_study_refuses_it(bag, tmp_path):
+    source = tmp_path / "semi.csv"
+    source.write_text("id;text\n1;good film\n")
+    with pytest.raises(DataError, match="separated by commas"):
+        predict_file(BatchRequest({"": bag}, source, tmp_path / "out.csv"))
+    assert not (tmp_path / "out.csv").exists()

@@ -36,5 +36,6 @@ def machine() -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The names of what is not as it was."""
-    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    """The names of what is not as it was; options alone where some differ, since the rest may follow from them."""
+    found = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return [name for name in found if name.startswith("--")] or found

@@ -139,7 +139,7 @@ function tell() {
   byId("progress").max = asking.texts.length;
   byId("progress").value = asking.done;
   const changes = asking.models.length > 1 ? ` ${count(results.changes, "row")} changed.` : "";
-  say(byId("status"), asking.finished ? `${count(asking.done, "text")} answered.${changes}` : `${whole(asking.done)} of ${count(asking.texts.length, "text")} answered.`);
+  say(byId("status"), asking.finished ? `${count(asking.answered, "text")} answered.${changes}` : `${whole(asking.done)} of ${count(asking.texts.length, "text")} answered.`);
 }
 
 function halt(why, wished = false) {

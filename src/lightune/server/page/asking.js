@@ -30,6 +30,11 @@ export class Asking {
     return this.done === this.texts.length;
   }
 
+  /** Texts that the server answered, those left out that cannot be asked. */
+  get answered() {
+    return this.answers.filter((one) => one.by).length;
+  }
+
   stop() {
     this.#stopping?.abort();
   }
