@@ -35,6 +35,8 @@ SECONDS = 10.0
 EVERY = 1.0
 # So many are opened a second: more at once would wait for one another.
 OPENED = 500
+# Each asks sixty times for a file: with more of them it would be the requests that weigh, not the slowness.
+READERS = 60
 SMALL = b'{"text": "A film.", "models": ["lora"]}'
 SLOWER = 3.0
 
@@ -132,10 +134,11 @@ def run(
         with Watch(server.port, "/v1/predict", SMALL) as before:
             time.sleep(quiet)
         for kind in kinds:
-            say(f"sockets: {count:,} {kind}")
+            many = min(count, READERS) if kind == "slow readers" else count
+            say(f"sockets: {many:,} {kind}")
             with Watch(server.port, "/v1/predict", SMALL) as others, Watch(server.port) as health:
-                found = held(server.port, kind, count)
-            lines += judged(kind, count, found, before, others, health)
+                found = held(server.port, kind, many)
+            lines += judged(kind, many, found, before, others, health)
         lines.append(Line("sockets", "the server goes on", f"{server.descriptors()} descriptors", server.running))
     return lines
 
