@@ -54,7 +54,7 @@ def test_the_limits_are_told_as_they_are():
         f"headers above {most.header_bytes // 2**10} KiB",
         f"within {most.header_seconds:.0f} s of a request's first byte",
         f"the whole request within {most.request_seconds:.0f} s", f"closed after {most.idle_seconds:.0f} s",
-        f"of its answer after {most.write_seconds:.0f} s", f"At most {most.connections:,} connections",
+        f"takes nothing of its answer for {most.write_seconds:.0f} s", f"At most {most.connections:,} connections",
         f"when {most.waiting} wait", f"more than {most.wait_seconds:.0f} s", f"more than {most.drain_seconds:.0f} s",
         f"cannot be done within {most.drain_seconds:.0f} s", f"at least {LEAST_TOKENS:,} tokens",
     ):  # fmt: skip

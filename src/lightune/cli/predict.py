@@ -10,6 +10,8 @@ from typer import Argument, Option
 from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lightune.inference import Wanted
 
 PIPE = Path("-")
@@ -63,7 +65,6 @@ def predict(
     wanted = Wanted(top_k, probabilities, abstain_below, calibrated)
     with quiet_transformers():
         arms = _arms(folder, arm, baseline)
-        _say_unverified(arms)
         if source is not None and target is not None:
             from lightune.cli.predict_file import label_file
 
@@ -73,7 +74,7 @@ def predict(
             request = BatchRequest(
                 prefixed, source, target, text_column, input_format, wanted, spreadsheet_safe, resume
             )
-            return label_file(request)
+            return label_file(request, lambda shown: _say_unverified(arms, shown))
         return _texts(arms, texts or [], wanted, as_json)
 
 
@@ -112,13 +113,12 @@ def _named(arms: dict[str, Path]) -> list[str]:
     return [name for name in arms if name != BASELINE]
 
 
-def _say_unverified(arms: dict[str, Path]) -> None:
+def _say_unverified(arms: dict[str, Path], shown: Console) -> None:
     from lightune.artifacts import MANIFEST
-    from lightune.cli.output import progress_console
 
     for path in arms.values():
         if not (path / MANIFEST).exists():
-            progress_console().print(
+            shown.print(
                 f"lightune: {path} is unverified: lightune did not make it, so nothing tells whether its base, its "
                 "cut of long texts and its labels are those it was trained with.",
                 markup=False,
@@ -127,7 +127,7 @@ def _say_unverified(arms: dict[str, Path]) -> None:
 
 
 def _texts(arms: dict[str, Path], texts: list[str], wanted: Wanted, as_json: bool) -> int:
-    from lightune.cli.output import console, print_json
+    from lightune.cli.output import console, print_json, progress_console
     from lightune.cli.predict_view import answers_table
     from lightune.inference import answer_fields, check_wanted, load_classifier_folder
 
@@ -137,6 +137,7 @@ def _texts(arms: dict[str, Path], texts: list[str], wanted: Wanted, as_json: boo
         check_wanted(classifier, classifier.arm or str(path), wanted)
         probabilities = classifier.probabilities(texts, calibrated=wanted.calibrated)
         answers[name] = answer_fields(classifier.label_names, probabilities, wanted)
+    _say_unverified(arms, progress_console())
     if not as_json:
         console().print(answers_table(texts, answers))
         return 0

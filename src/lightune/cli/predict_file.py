@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from rich.text import Text
 from lightune.cli.output import console, progress_console
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lightune.inference import BatchRequest
 
 TITLES = {"check": "checking the input", "label": "labelling", "write": "writing the output"}
@@ -33,16 +36,19 @@ class _Rows(ProgressColumn):
 
 
 class _View:
-    """A bar a phase."""
+    """A bar a phase. on_loaded: called when the first phase begins, since by then what is to answer has been loaded."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Progress, on_loaded: Callable[[Console], None]) -> None:
         self._bars = bars
+        self._on_loaded = on_loaded
         self._task: TaskID | None = None
         self._phase = ""
         self.before = 0
 
     def __call__(self, phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
         self.before = int(facts.get("before", self.before))
+        if not self._phase:
+            self._on_loaded(self._bars.console)
         # What an earlier run has done says nothing of this one's speed.
         anew = phase != self._phase or "before" in facts
         if anew:
@@ -54,8 +60,11 @@ class _View:
             self._bars.update(self._task, completed=done)
 
 
-def label_file(request: BatchRequest) -> int:
-    """Label what `request` names; progress goes to standard error, a line at the end beside the output."""
+def label_file(request: BatchRequest, on_loaded: Callable[[Console], None]) -> int:
+    """Label what `request` names; progress goes to standard error, a line at the end beside the output.
+
+    on_loaded: hears, with the console of the progress, that the models are there.
+    """
     from lightune.inference import PIPE, predict_file, predict_to_pipe
 
     shown = progress_console()
@@ -73,7 +82,7 @@ def label_file(request: BatchRequest) -> int:
         disable=not shown.is_terminal or (request.target == PIPE and console().is_terminal),
     )
     with bars:
-        view = _View(bars)
+        view = _View(bars, on_loaded)
         rows = (predict_to_pipe if request.target == PIPE else predict_file)(request, view)
     if request.target != PIPE:
         kept = f" ({view.before:,} of them before)" if view.before else ""

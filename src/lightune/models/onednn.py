@@ -21,7 +21,7 @@ from lightune.models.layouts import LaidOut, as_linear, laid_out_weight
 
 # Sizes of one product that tells the two apart: tokens, inputs, outputs.
 TRIAL = (512, 768, 768)
-ROUNDS = 7
+ROUNDS = 15
 
 
 def available() -> bool:
@@ -39,7 +39,12 @@ def speed() -> float:
         torch.manual_seed(0)
         states, weight = torch.randn(tokens, inputs), torch.randn(outputs, inputs)
     bias = torch.zeros(outputs)
-    return _seconds(nn.functional.linear, states, weight, bias) / _seconds(product, states, weight, bias)
+    # In turn, and the best of many: other work on the machine must not decide it.
+    mkl, onednn = float("inf"), float("inf")
+    for _ in range(ROUNDS):
+        mkl = min(mkl, _seconds(nn.functional.linear, states, weight, bias))
+        onednn = min(onednn, _seconds(product, states, weight, bias))
+    return mkl / onednn
 
 
 def product(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -125,10 +130,6 @@ def _conv1d(self: Any, x: Tensor) -> Tensor:
 
 
 def _seconds(multiply: Callable[[Tensor, Tensor, Tensor], Tensor], *inputs: Tensor) -> float:
-    """The best of a few."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        multiply(*inputs)
-        best = min(best, time.perf_counter() - start)
-    return best
+    start = time.perf_counter()
+    multiply(*inputs)
+    return time.perf_counter() - start
