@@ -50,8 +50,8 @@ BAD_REQUEST = Refusal(400, "bad_request", "A request of HTTP/1.1 is expected.")
 BAD_JSON = Refusal(
     400,
     "bad_json",
-    "The body is expected to be one JSON object in UTF-8: no NaN or Infinity, no key twice, no half of a surrogate "
-    "pair, nesting, numbers and a count of values that are common.",
+    "The body is not valid JSON. One object in UTF-8 is expected; NaN, Infinity, a key twice, half a surrogate pair, "
+    "deep nesting, numbers of hundreds of digits and thousands of values are not taken either.",
 )
 NO_KEY = Refusal(
     401,
