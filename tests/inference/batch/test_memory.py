@@ -15,6 +15,7 @@ from lightune.inference import BatchRequest, predict_file
 from tests.data.helpers import write_groups
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_ten_times_the_rows_take_no_more_memory(bag, tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(row_sources, "_PIECE", 2**14)
