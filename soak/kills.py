@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,7 +92,7 @@ def kill_often(
     )
     start = time.monotonic()
     if run_in_child(request) != 0:
-        raise RuntimeError(f"{title}: the run that nothing interrupts failed")
+        raise RuntimeError(f"{title}: the run that nothing interrupts failed: {_said(request)}")
     takes = time.monotonic() - start
     wanted = request.target.read_bytes()
     request.target.unlink()
@@ -112,7 +113,7 @@ def kill_often(
             same = same and request.target.read_bytes() == wanted and not any(folder.glob("out*.parts"))
             request.target.unlink()
         else:
-            raise RuntimeError(f"{title}: a child ended with {code}")
+            raise RuntimeError(f"{title}: a child ended with {code}: {_said(request)}")
     return Killed(title, rows, killed, resumed, outputs, same)
 
 
@@ -145,14 +146,24 @@ def run_in_child(request: BatchRequest, kill_after: Callable[[], None] | None = 
             with choosing(Choices(torch.get_num_threads(), onednn=False)):
                 predict_file(request)
             code = 0
-        except BaseException as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        except BaseException:
+            _why(request).write_text(traceback.format_exc(), encoding="utf-8")
         finally:
             os._exit(code)
     if kill_after is not None:
         kill_after()
         os.kill(child, signal.SIGKILL)  # it has not been waited for, so that its number is its own still
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _why(request: BatchRequest) -> Path:
+    """Where a child leaves why it failed; its standard error may be anywhere."""
+    return request.target.with_name("why.txt")
+
+
+def _said(request: BatchRequest) -> str:
+    path = _why(request)
+    return path.read_text(encoding="utf-8") if path.exists() else "it left no reason"
 
 
 def save_in_child(folder: Path, model: str | None) -> Path:
