@@ -12,6 +12,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from lightune.server.crowd import Crowd
+from lightune.server.joined import JoinedTransport
 from lightune.server.limits import MIB, Limits
 from lightune.server.refusals import BAD_REQUEST, LARGE_HEADERS, TOO_LARGE, TOO_SLOW, Refusal, crowded, stopping
 
@@ -106,6 +107,7 @@ class DeadlineProtocol(H11Protocol):
         return self._phase not in (Phase.LINGERING, Phase.CLOSED) and not answered
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        transport = JoinedTransport(transport, self.loop)
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # writing is paused as long as anything is not taken
         if not self._around.crowd.enter(self):
