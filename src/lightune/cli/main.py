@@ -15,6 +15,7 @@ import typer
 from lightune.cli import compare, export, inspect, methods, predict, push, report, search, serve, study, verify
 from lightune.cli.signals import Terminated, terminable
 from lightune.errors import LightuneError
+from lightune.printable import printable
 from lightune.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -124,6 +125,6 @@ def _drop_output() -> None:
 
 def _say(sentence: str, code: int, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
-    print(f"lightune: {sentence}", file=sys.stderr)
+        print(printable(traceback.format_exc()), file=sys.stderr)
+    print(f"lightune: {printable(sentence)}", file=sys.stderr)
     return code

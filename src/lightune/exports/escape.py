@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+from lightune.printable import printable
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$^#!:@{}])")
 
 
@@ -21,4 +22,4 @@ def escaped(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(_UNPRINTABLE.sub(" ", text).split()) or "(blank)"
+    return " ".join(printable(text).split()) or "(blank)"

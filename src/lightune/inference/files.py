@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lightune.errors import ConfigError, DataError
-from lightune.inference.writing import json_line, write_rows
+from lightune.inference.writing import write_rows
+from lightune.printable import json_line
 from lightune.whole import whole_file
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")

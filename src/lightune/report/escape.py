@@ -5,28 +5,19 @@ from __future__ import annotations
 import html
 import re
 
-# What no page may hold: control characters but tab and newline, and halves of surrogate pairs.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-# Characters that open an override of the writing direction and would turn round what follows them.
-_DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+from lightune.printable import printable
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$^])")
 _REFERENCE = re.compile(r"([@#])(?=\w)")
 _LINK = re.compile(r"(?<=\w):(?=//)|(?<=www)\.", re.IGNORECASE)
 # What would begin a heading, a list, a rule or an underline when it stands first on a line.
 _START = re.compile(r"^(?=[-+=](?:[-=\s]|$)|#)|(?<=^\d)(?=[.)](?:\s|$))|(?<=^\d\d)(?=[.)](?:\s|$))")
 WORD_JOINER = "\N{WORD JOINER}"
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-
-def clean(text: str) -> str:
-    """Replace what cannot be shown; the lines stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _DIRECTION.sub("", _UNPRINTABLE.sub(REPLACEMENT, text))
 
 
 def one_line(text: str) -> str:
-    """The cleaned text with every run of white space as one space."""
-    return " ".join(clean(text).split())
+    """The printable text with every run of white space as one space."""
+    return " ".join(printable(text).split())
 
 
 def short(text: str, limit: int = 60) -> str:
@@ -80,7 +71,7 @@ def markdown(text: str) -> str:
 
 def fence(text: str, language: str = "") -> str:
     """A Markdown code block that `text` cannot end, whatever backticks it holds."""
-    body = clean(text).rstrip("\n")
+    body = printable(text).rstrip("\n")
     longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
     bars = "`" * max(3, longest + 1)
     return f"{bars}{language}\n{body}\n{bars}"

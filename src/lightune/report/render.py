@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from lightune.printable import printable
 from lightune.records import StudyResult
 from lightune.report import escape
 from lightune.report.document import Document
@@ -49,7 +50,7 @@ def _document(result: StudyResult, texts: Mapping[str, str]) -> Document:
 
 @cache
 def _html_environment() -> Environment:
-    return _environment(escape.clean)
+    return _environment(printable)
 
 
 @cache
