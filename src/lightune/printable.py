@@ -20,6 +20,11 @@ def printable(text: str) -> str:
     return _DIRECTION.sub("", _UNPRINTABLE.sub(REPLACEMENT, _LINE_END.sub("\n", text)))
 
 
+def one_line(text: str) -> str:
+    """The printable text with every run of white space as one space."""
+    return " ".join(printable(text).split())
+
+
 def json_line(value: object, allow_nan: bool = True) -> str:
     """Write a value as JSON on one line; control characters and halves of surrogate pairs are escaped.
 

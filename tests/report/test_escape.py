@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightune.printable import printable
-from lightune.report.escape import WORD_JOINER, excerpt, fence, markdown, one_line, sentence, short
+from lightune.markdown import WORD_JOINER, fence, markdown
+from lightune.printable import one_line, printable
+from lightune.report.escape import excerpt, sentence, short
 
 from .page import markdown_tokens, table_shapes
 
