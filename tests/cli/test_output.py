@@ -101,3 +101,11 @@ def test_without_the_guard_it_would_be_obeyed(hostile_rows, capsys, monkeypatch)
     said = capsys.readouterr()
     assert "\x1b" in obeyed(said.out)
     assert "\x1b" in obeyed(said.err)
+
+
+def test_the_help_names_debug_and_it_is_taken_anywhere(capsys):
+    assert main(["--help"]) == 0
+    assert "--debug" in capsys.readouterr().out
+    for words in (["--debug", "predict", "no", "text"], ["predict", "no", "--debug", "text"]):
+        assert main(words) == 2
+        assert "Traceback" in capsys.readouterr().err

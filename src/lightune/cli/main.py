@@ -52,6 +52,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; every command takes it."),
 ) -> None:
     """Is fine-tuning a pre-trained model worth it on your texts, with which method, at what cost?"""
 
