@@ -28,17 +28,6 @@ def commands(out: Path) -> list[list[str]]:
     """What a user does with a small study, and one that cannot be."""
     study, wrong = str(out / "study"), f"https://user:{TOKENS[1]}@hub.test/rows.csv"
     small = ["--train-size", "48", "--validation-size", "20", "--test-size", "64", "--behaviour", "none"]
-        "--train-size",
-        "48",
-        "--validation-size",
-        "20",
-        "--test-size",
-        "64",
-        "--max-steps",
-        "2",
-        "--evaluations",
-        "1",
-    ]
     small += ["--max-steps", "2", "--evaluations", "1"]
     rows = out / "in.csv"
     rows.write_text("text\nIt drags.\n", encoding="utf-8")
