@@ -36,7 +36,7 @@ def run(work: Path, short: bool = False) -> list[Line]:
             served(browser, work, strings),
             *controls(browser, work, strings),
         ]
-    return [*lines, tokens(work)]
+    return [*lines, tokens(work, short)]
 
 
 def pages(browser: Any, work: Path, strings: Sequence[str], name: str, make: Callable[[str], str]) -> Line:
@@ -132,9 +132,9 @@ def _unescaped(browser: Any, work: Path, strings: Sequence[str], policy: bool) -
     return seen
 
 
-def tokens(work: Path) -> Line:
+def tokens(work: Path, short: bool = False) -> Line:
     """No secret of the environment in anything that was written."""
-    files, found = secrets.written(work / "secrets")
+    files, found = secrets.written(work / "secrets", short)
     seen = f"{len(found)} of {files} files" + (f": {'; '.join(found[:3])}" if found else "")
     return Line(CHECK, "no planted token in any output, terminal or file", seen, not found)
 

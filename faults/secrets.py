@@ -42,13 +42,13 @@ def commands(out: Path) -> list[list[str]]:
     ]
 
 
-def written(out: Path) -> tuple[int, list[str]]:
-    """Do all that with secrets planted. How many files were written, and those that hold one; what was said counts for
-    a file each, but for the commands that were given one as a word."""
+def written(out: Path, short: bool = False) -> tuple[int, list[str]]:
+    """Do all that with secrets planted, or the study alone (`short`). How many files were written, and those that hold
+    one; what was said counts for a file each, but for the commands that were given one as a word."""
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": f"{ROOT / 'src'}"}
     out.mkdir()
     found = []
-    for words in commands(out):
+    for words in commands(out)[: 1 if short else None]:
         done = subprocess.run(
             [sys.executable, "-m", "lightune", *words], env=environment, capture_output=True, text=True, check=False
         )
