@@ -32,7 +32,7 @@ def commands(out: Path) -> list[list[str]]:
     rows = out / "in.csv"
     rows.write_text("text\nIt drags.\n", encoding="utf-8")
     return [
-        ["study", "--model", "embedded", "--data", "embedded", *small, "--arms", "majority,tfidf,lora", "--out", study],
+        ["study", "--model", "embedded", "--data", "embedded", *small, "--arms", "majority,lora", "--out", study],
         ["report", study],
         ["compare", study, study, "--out", str(out / "both.html")],
         ["predict", study, "--input", str(rows), "--output", str(out / "labelled.csv")],
