@@ -7,7 +7,7 @@ import gzip
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from faults.browser import CHROMIUM, chromium
+from faults.browser import CHROMIUM, chromium, tab, written
 from faults.strings import FAMILIES, FEW, STRINGS
 
 from faults import hostile_pages, hostile_site, inert, secrets
@@ -73,6 +73,16 @@ def test_on_a_page_that_takes_strings_for_markup_they_run_unless_the_policy_stop
 def test_the_policy_alone_stops_scripts_that_nothing_escapes(browser, tmp_path):
     lines = inert.controls(browser, tmp_path, FEW[:4])
     assert all(line.holds for line in lines), lines
+
+
+@browsing
+def test_the_policy_takes_the_pages_own_style_sheet_and_no_other(browser, tmp_path):
+    page = hostile_pages.comparison("x")
+    other = page.replace("<body>", "<body><style>body { font-family: fantasy }</style>")
+    with tab(browser, tmp_path.as_uri(), policy=True) as watched:
+        for source, blocked in ((page, 0), (other, 1)):
+            assert len(watched.look(written(tmp_path, "page.html", source)).said) == blocked
+            assert "system-ui" in watched.page.evaluate("getComputedStyle(document.body).fontFamily")
 
 
 def test_no_planted_token_is_in_any_output(tmp_path):
