@@ -8,7 +8,8 @@ import lightune
 LIGHT = """
 import sys
 def heavy():
-    return sorted(set(sys.modules) & {"torch", "transformers", "peft", "pyarrow", "sklearn", "datasets", "scipy"})
+    slow = {"torch", "transformers", "peft", "pyarrow", "sklearn", "datasets", "scipy", "numpy", "rich.console"}
+    return sorted(set(sys.modules) & slow)
 import lightune
 assert not heavy(), heavy()
 from lightune.cli.main import main

@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard
 import lightune
 from lightune.exports import Order, export
 from lightune.exports.card_tables import certificate_text
-from lightune.exports.escape import code, escaped
+from lightune.markdown import code, markdown
 from lightune.records import FAIL, NOT_APPLICABLE, PASS, Certificate, Check, dumps
 from lightune.report import load_result
 from tests.docs.blocks import ROOT
@@ -132,8 +132,8 @@ def test_names_cannot_leave_their_place(lone, tmp_path, kind):
 
 def test_escapes():
     assert code("a`b\nc|d<e", table=True) == "`a'b c¦d‹e`"
-    assert code("\u202e\x00") == "`(blank)`"
-    assert escaped("[x](y) <b> *a* |") == r"\[x\](y) &lt;b&gt; \*a\* \|"
+    assert code("\u202e \n") == "`(blank)`"
+    assert markdown("[x](y) <b> *a* |") == r"\[x\](y) &lt;b&gt; \*a\* \|"
 
 
 def test_the_certificate_of_the_original_is_told(lone, tmp_path):

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightune.report.escape import WORD_JOINER, clean, excerpt, fence, markdown, one_line, sentence, short
+from lightune.markdown import WORD_JOINER, fence, markdown
+from lightune.printable import one_line, printable
+from lightune.report.escape import excerpt, sentence, short
 
 from .page import markdown_tokens, table_shapes
 
@@ -86,7 +88,7 @@ def test_a_fence_holds_its_text(text):
 
 
 def test_clean_replaces_what_cannot_be_shown_and_keeps_lines():
-    assert clean("a\x00b\r\nc\ud800\u202ed\te") == "a\ufffdb\nc\ufffdd\te"
+    assert printable("a\x00b\r\nc\ud800\u202ed\te") == "a\ufffdb\nc\ufffdd\te"
 
 
 @pytest.mark.parametrize(

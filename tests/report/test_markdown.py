@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from lightune.markdown import WORD_JOINER
+from lightune.printable import one_line
 from lightune.report import render_markdown
-from lightune.report.escape import WORD_JOINER, one_line
 
 from . import factory, studies
 from .hostile import hostile

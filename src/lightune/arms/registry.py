@@ -161,8 +161,8 @@ def _file_kind(spec: str) -> ArmKind:
     name, _, path = spec.partition("=")
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"--arms {spec}: a name of small letters, digits, dots, dashes or underscores is expected before '=', got "
-            f"{name!r}."
+            f"--arms {spec}: a name of small letters, digits, dots, dashes or underscores is expected before '=', 64 "
+            f"of them at most, a letter or digit first, got {name!r}."
         )
     if name in KINDS or name in plugin_names():
         raise ConfigError(f"--arms {spec}: {name} is an arm already; give the predictions another name.")

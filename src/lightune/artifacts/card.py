@@ -17,6 +17,7 @@ from lightune.artifacts.manifest import (
     ZERO_SHOT,
     Manifest,
 )
+from lightune.markdown import code, markdown
 
 _LIBRARY = {
     ADAPTER: ("peft", ["peft"]),
@@ -67,21 +68,16 @@ def render_card(manifest: Manifest) -> str:
     library, tags = _LIBRARY.get(manifest.kind, ("lightune", []))
     named = [manifest.arm] if manifest.kind == ADAPTER else []
     front = {"library_name": library, "pipeline_tag": "text-classification", "tags": ["lightune", *tags, *named]}
-    base = f"`{_inline(manifest.base.name)}`" if manifest.base is not None else ""
+    base = code(manifest.base.name) if manifest.base is not None else ""
     cut = f"cut at {manifest.max_length} tokens; of a longer one the {manifest.truncate} stays"
     return TEXT.format(
         front=yaml.safe_dump(front, sort_keys=False),
-        title=f"{manifest.arm} on {_inline(manifest.base.name)}" if manifest.base is not None else manifest.arm,
+        title=markdown(manifest.arm if manifest.base is None else f"{manifest.arm} on {manifest.base.name}"),
         version=manifest.lightune,
-        what=_WHAT[manifest.kind].format(arm=manifest.arm, base=base),
-        labels=", ".join(f"`{_inline(name)}`" for name in manifest.label_names),
+        what=_WHAT[manifest.kind].format(arm=code(manifest.arm), base=base),
+        labels=", ".join(map(code, manifest.label_names)),
         cut=cut if manifest.max_length is not None else "read whole",
         train_size=manifest.train_size,
         seed=manifest.seed,
         fingerprint=manifest.data_fingerprint[:16],
     )
-
-
-def _inline(text: str) -> str:
-    """Text that cannot leave its place in a line of Markdown."""
-    return " ".join(text.replace("`", "'").replace("<", "‹").split())

@@ -15,6 +15,7 @@ import typer
 from lightune.cli import compare, export, inspect, methods, predict, push, report, search, serve, study, verify
 from lightune.cli.signals import Terminated, terminable
 from lightune.errors import LightuneError
+from lightune.printable import printable
 from lightune.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -51,6 +52,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; every command takes it."),
 ) -> None:
     """Is fine-tuning a pre-trained model worth it on your texts, with which method, at what cost?"""
 
@@ -124,6 +126,6 @@ def _drop_output() -> None:
 
 def _say(sentence: str, code: int, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
-    print(f"lightune: {sentence}", file=sys.stderr)
+        print(printable(traceback.format_exc()), file=sys.stderr)
+    print(f"lightune: {printable(sentence)}", file=sys.stderr)
     return code

@@ -1,30 +1,46 @@
-"""Where the command line's words go: results to standard output, progress to standard error."""
+"""Where the command line's words go: results to standard output, progress to standard error.
+
+What a terminal would obey instead of showing it (escapes, control characters) does not get there from texts, labels and
+names: each way out replaces it.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from lightune.printable import json_line, printable
+
+
+class PlainConsole(Console):
+    """A console on which words mean nothing: no markup, no emoji codes, no escapes but rich's own."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Whatever is printed comes through here, each nested part too."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text), style, control)
 
 
 def console() -> Console:
     """Results for people."""
-    return Console(soft_wrap=False, highlight=False)
+    return PlainConsole()
 
 
 def progress_console() -> Console:
     """Progress, beside the results."""
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on a line of its own, without NaN. Half a surrogate pair, which is no Unicode, is escaped."""
-    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if any("\ud800" <= character <= "\udfff" for character in line):
-        line = json.dumps(value, allow_nan=False)
-    sys.stdout.write(line + "\n")
+    """One JSON value on a line of its own, without NaN. Raises ValueError where it holds one."""
+    sys.stdout.write(json_line(value, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 

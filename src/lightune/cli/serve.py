@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from lightune.cli.signals import Terminated
 from lightune.errors import ConfigError
+from lightune.printable import printable
 
 if TYPE_CHECKING:
     from socket import socket
@@ -90,7 +91,7 @@ def _started(held: Host, listening: list[socket], key: str | None) -> None:
         name, port = one.getsockname()[:2]
         print(f"lightune serves at http://{f'[{name}]' if ':' in name else name}:{port}/")
     shown = ", ".join(one.name if one.verified else f"{one.name} (unverified)" for one in held.models.values())
-    print(f"Models: {shown}. By default: {', '.join(held.defaults)}.")
+    print(printable(f"Models: {shown}. By default: {', '.join(held.defaults)}."))
     memory = peak_memory_bytes()
     print(f"Memory: {memory / 2**20:,.0f} MiB, weights {held.weight_bytes / 2**20:,.0f} MiB of it.")
     print(f"{'A key is needed. ' if key else ''}Ctrl-C or SIGTERM stops it when all is answered.", flush=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from lightune.config import DataConfig
-from lightune.records import FAIL, PASS, Certificate, Check
+
+if TYPE_CHECKING:
+    from lightune.records import Certificate
 
 
 def verify(
@@ -46,6 +48,9 @@ def _table(certificate: Certificate) -> object:
     from rich.table import Table
     from rich.text import Text
 
+    from lightune.records import FAIL, PASS
+
+    looks = {PASS: ("pass", "green"), FAIL: ("FAIL", "bold red")}
     title = f"{certificate.arm or 'stock artefact'}: {certificate.rows} texts, {certificate.cut_rows} of them cut"
     table = Table(title=Text(title), title_justify="left", pad_edge=False)
     table.add_column("check", no_wrap=True)
@@ -54,15 +59,11 @@ def _table(certificate: Certificate) -> object:
     table.add_column("allowed", justify="right", no_wrap=True)
     table.add_column("what was compared, or why not", ratio=1)
     for check in certificate.checks:
-        style = {PASS: "green", FAIL: "bold red"}.get(check.outcome, "dim")
+        mark, style = looks.get(check.outcome, ("n/a", "dim"))
         words = check.reason if check.outcome != PASS else check.compared
         numbers = (_number(check.difference), _number(check.tolerance))
-        table.add_row(Text(check.name), Text(_mark(check), style), *map(Text, numbers), Text(words or ""))
+        table.add_row(Text(check.name), Text(mark, style), *map(Text, numbers), Text(words or ""))
     return table
-
-
-def _mark(check: Check) -> str:
-    return {PASS: "pass", FAIL: "FAIL"}.get(check.outcome, "n/a")
 
 
 def _number(value: float | None) -> str:

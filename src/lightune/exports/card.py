@@ -10,10 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lightune.evaluation import looks_english
 from lightune.exports.card_tables import certificate_text, checks_table, cost_text, figures_text, quantised_text
 from lightune.exports.card_use import use_text
-from lightune.exports.escape import code, escaped
 from lightune.exports.naming import base_name, hub_id
 from lightune.exports.origin import Origin
 from lightune.exports.records import ADAPTER, MERGED, ExportRecord
+from lightune.markdown import code, markdown
 
 LIBRARIES = {ADAPTER: "peft", MERGED: "transformers", "onnx": "onnx"}
 NOT_KNOWN = "Not known: the study that made it is not beside it."
@@ -33,7 +33,7 @@ def render_card(origin: Origin, record: ExportRecord, with_base: bool) -> str:
     )
     return environment.get_template("card.md.j2").render(
         metadata=metadata(origin, record),
-        title=escaped(f"{manifest.arm} on {base}"),
+        title=markdown(f"{manifest.arm} on {base}"),
         what=_what(origin, record, with_base),
         labels=", ".join(code(name) for name in manifest.label_names),
         base=code(base) + ("" if manifest.base is None else _digest(manifest.base.digest)),

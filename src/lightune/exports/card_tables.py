@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lightune.exports.escape import code, escaped
 from lightune.exports.records import ExportRecord
+from lightune.markdown import code, markdown
 from lightune.records import ArmResult, Certificate, Check, Metric, StudyResult
 
 SHOWN = {"accuracy": "accuracy", "f1": "F1", "macro_f1": "macro F1"}
@@ -15,7 +15,7 @@ SHOWN = {"accuracy": "accuracy", "f1": "F1", "macro_f1": "macro F1"}
 def figures_text(arm: ArmResult, result: StudyResult) -> str:
     """Each arm of the study with its 95 % intervals, this one first."""
     if not arm.metrics:
-        return f"Not known: in its study the arm failed ({escaped(arm.reason or 'no reason')})."
+        return f"Not known: in its study the arm failed ({markdown(arm.reason or 'no reason')})."
     test = result.data.splits.get("test")
     rows = f"{test.rows:,} test rows" if test is not None else "the test rows"
     if result.cross_validation is not None:
@@ -54,8 +54,8 @@ def checks_table(checks: Sequence[Check]) -> str:
     lines = ["| check | compared | difference | allowed | outcome |", "|---|---|---|---|---|"]
     for one in checks:
         found = (_number(one.difference), _number(one.tolerance))
-        reason = f": {escaped(one.reason)}" if one.reason else ""
-        cells = (escaped(one.name), escaped(one.compared), *found, f"{escaped(one.outcome)}{reason}")
+        reason = f": {markdown(one.reason)}" if one.reason else ""
+        cells = (markdown(one.name), markdown(one.compared), *found, f"{markdown(one.outcome)}{reason}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -67,7 +67,7 @@ def certificate_text(certificate: Certificate | None) -> str:
     outcome = "passed" if certificate.passed else "FAILED"
     head = (
         f"Certificate of the original: {outcome}, on {certificate.rows:,} texts ({certificate.cut_rows:,} of them cut) "
-        f"in {escaped(certificate.precision)}."
+        f"in {markdown(certificate.precision)}."
     )
     return f"{head}\n\n{checks_table(certificate.checks)}"
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lightune.errors import ConfigError, DataError
-from lightune.inference.writing import json_line, write_rows
+from lightune.inference.writing import write_rows
+from lightune.printable import json_line
 from lightune.whole import whole_file
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -20,10 +21,17 @@ def check_target(source: Path, target: Path, option: str = "--output") -> None:
     """Raise ConfigError, naming the option, when `target` cannot be written: before any work is done."""
     if target.suffix.lower() not in FORMATS:
         raise ConfigError(f"{option} {target}: a file that ends in {', '.join(FORMATS)} is expected.")
-    if target.resolve() == source.resolve():
+    try:
+        place = target.resolve()
+    except RuntimeError:  # of Python before 3.13
+        place = target
+    if place.is_symlink():
+        raise ConfigError(f"{option} {target}: a file is expected, but it is a link that leads back to itself.")
+    if place == source.resolve():
         raise ConfigError(f"{option} {target}: another file than the input is expected; it would be overwritten.")
-    if not target.resolve().parent.is_dir():
-        raise ConfigError(f"{option} {target}: the folder {target.parent} does not exist; make it first.")
+    if not place.parent.is_dir():
+        folder = (place if target.is_symlink() else target).parent
+        raise ConfigError(f"{option} {target}: the folder {folder} does not exist; make it first.")
     if target.is_dir():
         raise ConfigError(f"{option} {target}: a file is expected, but it is a folder.")
 

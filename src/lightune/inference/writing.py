@@ -1,10 +1,9 @@
-"""Rows as CSV, TSV and lines of JSON: what each reader takes back for the same values."""
+"""Rows as CSV and TSV: what each reader takes back for the same values."""
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from lightune.inference.spreadsheet import neutral
@@ -27,11 +26,3 @@ def write_rows(
             quoted.writerow(row)
         else:
             plain.writerow(row)
-
-
-def json_line(row: Mapping[str, object]) -> str:
-    """Write an object on a line. Half a surrogate pair, which is no Unicode, is escaped."""
-    line = json.dumps(row, ensure_ascii=False)
-    if not line.isascii() and any("\ud800" <= character <= "\udfff" for character in line):
-        return json.dumps(row)
-    return line

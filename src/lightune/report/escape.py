@@ -1,32 +1,8 @@
-"""Other people's strings made fit to stand in a page: cleaned, shortened, escaped."""
+"""Other people's strings shortened for a page; templates escape them."""
 
 from __future__ import annotations
 
-import html
-import re
-
-# What no page may hold: control characters but tab and newline, and halves of surrogate pairs.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-# Characters that open an override of the writing direction and would turn round what follows them.
-_DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~$^])")
-_REFERENCE = re.compile(r"([@#])(?=\w)")
-_LINK = re.compile(r"(?<=\w):(?=//)|(?<=www)\.", re.IGNORECASE)
-# What would begin a heading, a list, a rule or an underline when it stands first on a line.
-_START = re.compile(r"^(?=[-+=](?:[-=\s]|$)|#)|(?<=^\d)(?=[.)](?:\s|$))|(?<=^\d\d)(?=[.)](?:\s|$))")
-WORD_JOINER = "\N{WORD JOINER}"
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-
-def clean(text: str) -> str:
-    """Replace what cannot be shown; the lines stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _DIRECTION.sub("", _UNPRINTABLE.sub(REPLACEMENT, text))
-
-
-def one_line(text: str) -> str:
-    """The cleaned text with every run of white space as one space."""
-    return " ".join(clean(text).split())
+from lightune.printable import one_line
 
 
 def short(text: str, limit: int = 60) -> str:
@@ -62,25 +38,3 @@ def excerpt(text: str, limit: int = 400) -> tuple[str, str]:
 def _upto_word(text: str) -> str:
     """The text without its last, perhaps broken, word; as it is where it has no space."""
     return text.rpartition(" ")[0].rstrip() or text
-
-
-def markdown(text: str) -> str:
-    """One line of GitHub-flavoured Markdown that shows `text` and nothing else.
-
-    It cannot end a table's cell or row, make a heading, a link, an emphasis or HTML; it mentions nobody and
-    refers to no issue. Fit for a table's cell or a line.
-    """
-    # A "<" before a space opens no tag anywhere, and "p < 0.001" stays readable in the source.
-    line = html.escape(one_line(text), quote=False).replace("&lt; ", "< ")
-    line = _MARKDOWN.sub(r"\\\1", line)
-    line = _START.sub(r"\\", line)
-    line = _LINK.sub(lambda match: "\\" + match.group(), line)
-    return _REFERENCE.sub(rf"\1{WORD_JOINER}", line)
-
-
-def fence(text: str, language: str = "") -> str:
-    """A Markdown code block that `text` cannot end, whatever backticks it holds."""
-    body = clean(text).rstrip("\n")
-    longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
-    bars = "`" * max(3, longest + 1)
-    return f"{bars}{language}\n{body}\n{bars}"

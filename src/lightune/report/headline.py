@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 
 from lightune.evaluation.verdict import LEAST_ROWS
+from lightune.printable import one_line
 from lightune.records import ArmResult, Cost, Metric, StudyResult, Verdict
 from lightune.report import format as show
 from lightune.report.certificates import certificate_warnings
 from lightune.report.document import Headline, Paragraph
-from lightune.report.escape import capital, one_line, sentence, short
+from lightune.report.escape import capital, sentence, short
 from lightune.report.runs import is_mean
 from lightune.report.vocabulary import arm_words, interval, power_sentence, rows_in_words
 

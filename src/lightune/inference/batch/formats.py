@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from lightune.data import Window
 from lightune.inference.wanted import Values
-from lightune.inference.writing import json_line, write_rows
+from lightune.inference.writing import write_rows
+from lightune.printable import json_line
 
 
 class Format(Protocol):

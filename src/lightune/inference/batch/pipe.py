@@ -22,7 +22,7 @@ from lightune.inference.batch.predict import LABEL, load_classifiers, look_at, t
 from lightune.inference.batch.request import PIPE, BatchRequest
 from lightune.inference.files import free_name
 from lightune.inference.wanted import Values
-from lightune.inference.writing import json_line
+from lightune.printable import json_line, printable_json
 from lightune.progress import Progress, silent
 
 _PIECE = 2**16
@@ -92,8 +92,8 @@ def _beside(objects: list[Window], added: Mapping[str, Values]) -> Iterator[str]
 
 
 def _write(lines: Iterable[str]) -> None:
-    # As bytes, since the encoding of sys.stdout is that of the user's locale.
-    sys.stdout.buffer.write("".join(f"{line}\n" for line in lines).encode())
+    # As bytes, since the encoding of sys.stdout is that of the user's locale. It may be a terminal.
+    sys.stdout.buffer.write("".join(f"{printable_json(line)}\n" for line in lines).encode())
     sys.stdout.buffer.flush()
 
 

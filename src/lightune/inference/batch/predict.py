@@ -48,7 +48,7 @@ def predict_file(request: BatchRequest, progress: Progress = silent) -> int:
     request.check()
     if request.source != PIPE:
         open_rows(request.source)  # so that what is plainly wrong is said before a model is loaded
-    job = JobFolder(request.target)
+    job = JobFolder(request.place)
     with job.held():
         parts = job.parts()
         if parts and not request.resume:
@@ -197,7 +197,7 @@ def _check_unchanged(request: BatchRequest, given: Input) -> None:
     """Raise RunError where the input was written to since it was looked at: rows read since may be others."""
     if request.source != PIPE and _stamp(request.source) != given.stamp:
         raise RunError(
-            f"{request.source} was written to while it was read. What is done stays in {request.target}.parts: once "
+            f"{request.source} was written to while it was read. What is done stays in {request.place}.parts: once "
             "the input stays as it is, --resume goes on if its content is what it was; else delete that folder to "
             "begin again."
         )

@@ -42,6 +42,11 @@ class BatchRequest:
         """The output's, which says its format."""
         return ".jsonl" if self.target == PIPE else self.target.suffix.lower()
 
+    @property
+    def place(self) -> Path:
+        """The file that is written: of a symbolic link what it points to, and the link stays."""
+        return self.target.resolve() if self.target.is_symlink() else self.target
+
     def check(self) -> None:
         """Raise ConfigError, naming the option, for what cannot be done: before any work is."""
         if self.target != PIPE:

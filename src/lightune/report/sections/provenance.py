@@ -6,10 +6,11 @@ import math
 
 import yaml
 
+from lightune.printable import printable
 from lightune.records import ArmResult, StudyResult, to_json
 from lightune.report import format as show
 from lightune.report.document import Block, Bullets, Cell, Code, Column, Group, Section, Table
-from lightune.report.escape import clean, short
+from lightune.report.escape import short
 from lightune.report.vocabulary import arm_cell
 
 _MOST_CHARACTERS = 20_000
@@ -66,5 +67,5 @@ def _difference(arm: ArmResult) -> Cell:
 
 def _yaml(values: object) -> str:
     text: str = yaml.safe_dump(to_json(values), sort_keys=False, allow_unicode=True, width=90)
-    text = clean(text)
+    text = printable(text)
     return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "\n# …"
