@@ -22,6 +22,7 @@ from lightune.artifacts.manifest import Manifest, write_manifest
 from lightune.compute import BagOfWords, Linear
 from lightune.methods import save_adapter
 from lightune.records import SEEDS_FOLDER
+from lightune.whole import sync_folder, sync_tree
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -45,9 +46,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     scratch.mkdir()
     try:
         yield scratch
+        sync_tree(scratch)
         if folder.exists():
             os.replace(folder, before)
         os.replace(scratch, folder)
+        sync_folder(folder.parent)
     finally:
         if before.exists() and not folder.exists():
             os.replace(before, folder)
