@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lightune import whole
-from lightune.whole import sync_tree, whole_file, write_whole
+from lightune.whole import sweep, sync_tree, whole_file, write_whole
 
 
 def test_a_file_takes_its_place_when_all_went_well(tmp_path):
@@ -76,3 +76,16 @@ def test_a_disk_that_fails_while_it_is_synced_keeps_the_old_file(tmp_path, monke
         write_whole(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path):
+    dead, alive = 2**22 + 1, os.getpid()
+    deep = tmp_path / "runs" / "one"
+    deep.mkdir(parents=True)
+    stays = {f".a.json.{alive}.7.partial", "b.partial", ".c.partial", ".d.x.7.partial"}
+    for name in (f".a.json.{dead}.7.partial", *stays):
+        (deep / name).write_text("x")
+    (deep / f".lora.{dead}.partial").mkdir()
+    (deep / f".lora.{dead}.partial" / "x").write_text("x")
+    sweep(tmp_path)
+    assert {path.name for path in deep.iterdir()} == stays

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,3 +71,29 @@ def sync_tree(folder: Path) -> None:
         elif path.is_file():
             sync(path)
     sync_folder(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed have left half written below `folder`: files of `whole_file`'s, and
+    folders `.NAME.PID.partial`. What a process that is there may be writing stays."""
+    for path in list(folder.rglob(".*.partial")):
+        writer = path.name.split(".")[-2 if path.is_dir() else -3]
+        if not writer.isdigit() or lives(int(writer)):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process of this number is there; true where that cannot be asked without harm."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lightune.errors import ConfigError
-from lightune.whole import whole_file
+from lightune.whole import lives, whole_file
 
 # Who takes a lock needs a moment to write who it is.
 LOOKS, PAUSE = 25, 0.02
@@ -81,7 +81,7 @@ class WriterLock:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 facts = json.loads(self.holder.read_text(encoding="utf-8"))
                 here = facts["host"] == socket.gethostname()
-                if not here or _lives(int(facts["pid"])):
+                if not here or lives(int(facts["pid"])):
                     where = "" if here else f" on {facts['host']}"
                     what = f"{facts['command']}, " if facts["command"] else ""
                     return f"process {facts['pid']}{where} ({what}since {facts['since']})"
@@ -104,16 +104,3 @@ def only_writer(path: Path, refusal: Callable[[str], str], *, remove: bool = Fal
         yield
     finally:
         lock.release(remove=remove)
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process of this number is there; true where that cannot be asked without harm."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -13,8 +14,9 @@ from typing import Any
 import typer
 
 from lightune.cli import compare, export, inspect, methods, predict, push, report, search, serve, study, verify
-from lightune.cli.signals import Terminated, terminable
+from lightune.cli.kept import kept
 from lightune.errors import LightuneError
+from lightune.signals import Terminated, terminable
 from lightune.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -62,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = [word for word in arguments if word != "--debug"]
     debug = len(words) < len(arguments)
     try:
-        with terminable(), _without_warnings(debug):
+        with terminable(lambda number: _leave(number, words)), _without_warnings(debug):
             code = app(words, standalone_mode=False)
         if code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
@@ -74,9 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LightuneError as error:
         return _say(str(error), error.exit_code, debug)
     except (KeyboardInterrupt, typer.Abort):
-        return _say(f"Interrupted.{_goes_on(words)}", INTERRUPTED, debug=False)
+        return _say(f"Interrupted.{kept(words)}", INTERRUPTED, debug=False)
     except Terminated:
-        return _say(f"Terminated.{_goes_on(words)}", TERMINATED, debug=False)
+        return _say(f"Terminated.{kept(words)}", TERMINATED, debug=False)
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has seen enough; newer versions of typer leave with SystemExit then.
         _drop_output()
@@ -97,23 +99,13 @@ def _without_warnings(debug: bool) -> Iterator[None]:
         yield
 
 
-def _goes_on(words: Sequence[str]) -> str:
-    if words[:1] in (["study"], ["search"]) and not {"--plan", "--estimate"} & set(words):
-        return " The same command goes on from what is done."
-    if words[:1] == ["predict"] and _option(words, "--output") not in (None, "-"):
-        same = "The same command" if "--resume" in words else "The same command with --resume"
-        return f" {same} goes on from what is done."
-    return ""
-
-
-def _option(words: Sequence[str], name: str) -> str | None:
-    """What stands in `words` for an option; None where it is not there."""
-    for at, word in enumerate(words):
-        if word.startswith(f"{name}="):
-            return word.partition("=")[2]
-        if word == name and at + 1 < len(words):
-            return words[at + 1]
-    return None
+def _leave(number: int, words: Sequence[str]) -> None:
+    """End this process at once, from another thread: the main one did not heed a signal in time. What is written takes
+    its place whole or not at all, and workers go with this process."""
+    code, what = (TERMINATED, "Terminated") if number == signal.SIGTERM else (INTERRUPTED, "Interrupted")
+    with contextlib.suppress(OSError):
+        os.write(2, f"lightune: {what}.{kept(words)}\n".encode(errors="replace"))
+    os._exit(code)
 
 
 def _drop_output() -> None:

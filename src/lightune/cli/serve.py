@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from lightune.cli.signals import Terminated
 from lightune.errors import ConfigError
+from lightune.signals import Terminated
 
 if TYPE_CHECKING:
     from socket import socket

@@ -25,7 +25,7 @@ from lightune.study.labelling import rank_for_labelling
 from lightune.study.plan import PlannedRun, is_kept, plan_runs
 from lightune.study.preflight import preflight
 from lightune.study.runs import RunSpec
-from lightune.whole import write_whole
+from lightune.whole import sweep, write_whole
 from lightune.writer import only_writer
 
 
@@ -70,6 +70,7 @@ def run_study(
         config = check_same_study(folder, config)
         fingerprints = _fingerprints(config, splits, digest)
         done = check_same_runs(folder, fingerprints)
+        sweep(folder.root)
         try:
             _prepare(folder, config, splits)
             records = [
