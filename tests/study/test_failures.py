@@ -190,7 +190,8 @@ def test_an_interruption_ends_the_worker_too(spec, worker, tmp_path, monkeypatch
 
 def test_a_second_interruption_does_not_wait_for_the_worker(spec, worker, monkeypatch):
     monkeypatch.setattr(executors, "STOP_SECONDS", 600.0)
-    worker('trap \'\' TERM; echo $$ >&2; echo \'{"phase": "train", "done": 1, "total": 2, "facts": {}}\'; sleep 600')
+    line = '{"phase": "train", "done": 1, "total": 2, "facts": {}}'
+    worker(f"trap '' TERM; echo $$ >&2; echo '{line}'; for at in $(seq 600); do sleep 0.1; done")
 
     def interrupt(*_):
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
