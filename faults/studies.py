@@ -2,7 +2,7 @@
 
 A study of 21 runs is killed again and again, the whole process and a run's own process in turn. Each run must be
 recorded once, a run that is done must not be done again, and the results must be those of a study that nothing
-interrupted, but for times. Most studies run in forked children of one warm process; ten kills go through the real
+interrupted, numbers within 1e-5, but for times. Most studies run in forked children of one warm process; ten kills go through the real
 command.
 """
 
@@ -69,7 +69,7 @@ def run(work: Path, short: bool = False) -> list[Line]:
     """Kill in warm children, and with the real command."""
     sizes, seeds = ((40,), 2) if short else ((40, 60, 80), 3)
     ladder = _made(work, sizes, seeds)
-    kills = 8 if short else 90
+    kills = 6 if short else 90
     lines = [kill_often(ladder, work / "warm", kills, random.Random(0)).line("forked", ladder.runs, kills)]
     if not short:
         few = _made(work, (40,), 1)
@@ -222,7 +222,7 @@ def _seen(
 def main() -> int:
     """The command."""
     made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="8 kills of a smaller study, none through the command")
+    made.add_argument("--short", action="store_true", help="6 kills of a smaller study, none through the command")
     options = made.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         return finish(run(Path(folder), options.short))

@@ -11,22 +11,19 @@ from lightune.signals import Terminated, terminable
 def entry() -> int:
     """Run the command line as this process. Signals are heard from the first moment on, while the command line itself
     is still loading, and no more once all is done and said. Returns the exit code."""
+    begun = False
     try:
         with terminable():
             from lightune.cli.main import main
 
+            begun = True
             code = main()
-    except KeyboardInterrupt:
-        code = _before("Interrupted", 130)
-    except Terminated:
-        code = _before("Terminated", 143)
+    except (KeyboardInterrupt, Terminated) as stopped:
+        what, code = ("Terminated", 143) if isinstance(stopped, Terminated) else ("Interrupted", 130)
+        if not begun:  # else it has said so itself
+            print(f"lightune: {what}. Nothing was begun yet.", file=sys.stderr)  # noqa: T201
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    return code
-
-
-def _before(what: str, code: int) -> int:
-    print(f"lightune: {what}. Nothing was begun yet.", file=sys.stderr)  # noqa: T201
     return code
 
 

@@ -62,10 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     input, 130 interrupted, 143 terminated. `--debug`, anywhere, shows tracebacks."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     words = [word for word in arguments if word != "--debug"]
-    debug = len(words) < len(arguments)
+    # What is said at the end is said within it: a second signal must not cut that off.
+    with terminable(lambda number: _leave(number, words)):
+        return _run(words, debug=len(words) < len(arguments))
+
+
+def _run(words: Sequence[str], debug: bool) -> int:
     try:
-        with terminable(lambda number: _leave(number, words)), _without_warnings(debug):
-            code = app(words, standalone_mode=False)
+        with _without_warnings(debug):
+            code = app(list(words), standalone_mode=False)
         if code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
     except USAGE_ERROR as error:
