@@ -2,8 +2,8 @@
 
 A study of 21 runs is killed again and again, the whole process and a run's own process in turn. Each run must be
 recorded once, a run that is done must not be done again, and the results must be those of a study that nothing
-interrupted, numbers within 1e-5, but for times. Most studies run in forked children of one warm process; ten kills go through the real
-command.
+interrupted: numbers within 1e-5, but for times. Most studies run in forked children of one warm process; ten kills go
+through the real command.
 """
 
 from __future__ import annotations
