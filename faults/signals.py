@@ -176,6 +176,8 @@ def signalled(words: list[str], out: Path, number: int | None, moment: str | Non
             code = process.wait()
         seconds = None if at is None else time.monotonic() - at
         lines.join()
+        assert process.stdout is not None
+        process.stdout.close()
         errors.seek(0)
         said = errors.read()
     wrong = list(_left(out, before))

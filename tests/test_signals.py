@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -110,6 +112,14 @@ def test_a_worker_heeds_its_parent_once_and_no_terminal():
         with pytest.raises(Terminated):
             _signalled_while_it_cleans_up(signal.SIGTERM, saved)
     assert saved
+
+
+def test_leaving_is_at_once_and_with_what_was_said():
+    words = (
+        "import atexit; from lightune.signals import leave; atexit.register(print, 'late'); print('said'); leave(143)"
+    )
+    left = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stdout, left.stderr) == (143, "said\n", "")
 
 
 def test_in_another_thread_nothing_is_touched():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from lightune.signals import Terminated, terminable
+from lightune.signals import Terminated, leave, terminable
 
 
 def entry() -> int:
@@ -24,6 +24,8 @@ def entry() -> int:
             print(f"lightune: {what}. Nothing was begun yet.", file=sys.stderr)  # noqa: T201
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    if code in (130, 143):
+        leave(code)
     return code
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lightune.signals import Terminated, stoppable
+from lightune.signals import Terminated, leave, stoppable
 
 # A bar that moves ten times a second is enough.
 QUIET_SECONDS = 0.1
@@ -76,4 +76,7 @@ def _leave_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    left_with = main(sys.argv[1:])
+    if left_with == TERMINATED:
+        leave(left_with)  # the study waits, and has seconds
+    sys.exit(left_with)
