@@ -1,7 +1,33 @@
-"""`python -m lightune`."""
+"""`python -m lightune`, and what the command `lightune` begins with."""
 
+from __future__ import annotations
+
+import signal
 import sys
 
-from lightune.cli.main import main
+from lightune.signals import Terminated, leave, terminable
 
-sys.exit(main())
+
+def entry() -> int:
+    """Run the command line as this process. Signals are heard from the first moment on, while the command line itself
+    is still loading, and no more once all is done and said. Returns the exit code."""
+    begun = False
+    try:
+        with terminable():
+            from lightune.cli.main import main
+
+            begun = True
+            code = main()
+    except (KeyboardInterrupt, Terminated) as stopped:
+        what, code = ("Terminated", 143) if isinstance(stopped, Terminated) else ("Interrupted", 130)
+        if not begun:  # else it has said so itself
+            print(f"lightune: {what}. Nothing was begun yet.", file=sys.stderr)  # noqa: T201
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if code in (130, 143):
+        leave(code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

@@ -21,7 +21,7 @@ def keep_arrays(path: Path, key: str, arrays: Mapping[str, NDArray[Any]]) -> Non
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, key=np.array(key), **dict(arrays))
     content = buffer.getvalue()
-    with whole_file(path) as scratch:
+    with whole_file(path, lasting=False) as scratch:
         scratch.write_bytes(hashlib.sha256(content).digest() + content)
 
 

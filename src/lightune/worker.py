@@ -10,28 +10,49 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lightune.signals import Terminated, leave, stoppable
+
 # A bar that moves ten times a second is enough.
 QUIET_SECONDS = 0.1
+ORPHAN_SECONDS = 60.0
+# What it leaves with when it was asked to stop.
+TERMINATED = 143
 
 
 def main(argv: list[str]) -> int:
-    """Run the spec in `argv[0]`; progress goes to standard output as JSON lines. Returns 0, or 1 for a failed run.
+    """Run the spec in `argv[0]`; progress goes to standard output as JSON lines. Returns 0, 1 for a failed run, or 143
+    where SIGTERM asked it to stop; it has saved by then what it goes on from.
 
     `--rehearse SPEC ANSWER` tries an arm on a few rows instead, and writes what that took.
     """
-    from lightune.models import quiet_transformers
-    from lightune.study.executors import in_process
-    from lightune.study.runs import spec_from_json
-
     if argv[0] == "--rehearse":
         from lightune.study.estimating.rehearsal import main as rehearse
 
         threading.Thread(target=_leave_with_parent, daemon=True).start()
         return rehearse(*argv[1:])
-    spec = spec_from_json(json.loads(Path(argv[0]).read_text(encoding="utf-8")))
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    with quiet_transformers():
-        return 0 if in_process(spec, Reporter()).status == "done" else 1
+    try:
+        with stoppable():
+            return _run(Path(argv[0]))
+    except Terminated:
+        return TERMINATED
+
+
+def _run(asked: Path) -> int:
+    from filelock import FileLock, Timeout
+
+    from lightune.models import quiet_transformers
+    from lightune.study.executors import in_process
+    from lightune.study.runs import failed_record, spec_from_json
+
+    spec = spec_from_json(json.loads(asked.read_text(encoding="utf-8")))
+    try:
+        # The worker of a study that was killed goes a moment later than the study, and may be writing until then.
+        with FileLock(Path(spec.folder) / ".lock", timeout=ORPHAN_SECONDS), quiet_transformers():
+            return 0 if in_process(spec, Reporter()).status == "done" else 1
+    except Timeout:
+        failed_record(spec, f"A process of an earlier study is still at it. End it: it holds {spec.folder}/.lock.")
+        return 1
 
 
 class Reporter:
@@ -55,4 +76,7 @@ def _leave_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    left_with = main(sys.argv[1:])
+    if left_with == TERMINATED:
+        leave(left_with)  # the study waits, and has seconds
+    sys.exit(left_with)

@@ -80,3 +80,24 @@ def test_an_adapter_s_folder_holds_all_that_stock_peft_and_a_reader_need(tmp_pat
         *("adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"),
         *("lightune.json", "README.md"),
     }
+
+
+def test_what_a_killed_process_had_moved_away_comes_back(tmp_path):
+    """Killed between moving the old folder away and the new one in; the next one saves, or fails to."""
+    moved = tmp_path / ".lora.123.before"
+    (moved / "seeds" / "1").mkdir(parents=True)
+    (moved / "seeds" / "1" / "weights").write_text("x")
+    (moved / "lightune.json").write_text("old")
+
+    def fails(folder):
+        with module.whole_folder(folder):
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        fails(tmp_path / "lora")
+    assert (tmp_path / "lora" / "lightune.json").read_text() == "old"
+    with module.whole_folder(tmp_path / "lora") as scratch:
+        (scratch / "lightune.json").write_text("new")
+    assert (tmp_path / "lora" / "lightune.json").read_text() == "new"
+    assert (tmp_path / "lora" / "seeds" / "1" / "weights").read_text() == "x"
+    assert [path.name for path in tmp_path.iterdir()] == ["lora"]

@@ -141,7 +141,7 @@ def test_ctrl_c_keeps_what_is_done_and_a_second_command_in_the_folder_waits_its_
         os.kill(_workers(out)[0], signal.SIGSTOP)  # so that the training outlasts the second command
         second = subprocess.run(words, capture_output=True, text=True, check=False, timeout=90)
         assert second.returncode == 2
-        assert "another process" in second.stderr
+        assert f": process {process.pid} (lightune study, since 20" in second.stderr
         assert second.stderr.count("\n") == 1
         os.kill(_workers(out)[0], signal.SIGCONT)
         assert process.poll() is None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from safetensors.torch import load_file, save_file
 
 import lightune
+from lightune import worker as worker_module
 from lightune.arms import adapter as adapter_module
 from lightune.arms.adapter import AdapterArm, FittedAdapter
 from lightune.config import TrainingConfig
 from lightune.errors import ConfigError, ModelError, RunError
 from lightune.records import RunKey
 from lightune.study import executors, in_process, in_worker, run_study
-from lightune.study.runs import RunSpec, read_record
+from lightune.study.runs import RunSpec, failed_record, read_record
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, write_reviews
 
@@ -46,8 +51,10 @@ def test_an_arm_that_fails_is_named_with_its_reason_and_tried_again_next_time(co
     assert arms["pretrained"].status == "done"
     assert result.comparisons == ()
     assert lightune.load_result(tmp_path / "out").arms[0].reason == arms["lora"].reason
-    page = (tmp_path / "out" / "report.md").read_text()
-    assert "failed" in page
+    for name in ("report.md", "report.html"):
+        page = (tmp_path / "out" / name).read_text()
+        assert "failed" in page
+        assert str(error).replace("<", "&lt;").replace(">", "&gt;") in page or str(error) in page.replace("\\", "")
     assert (tmp_path / "out" / "predictions" / "pretrained.parquet").exists()
     assert not (tmp_path / "out" / "predictions" / "lora.parquet").exists()
     again = run_study(config, tmp_path / "out", executor=in_process)
@@ -131,6 +138,7 @@ def worker(tmp_path, monkeypatch):
     [
         ("kill -9 $$", "ran out of memory"),
         ("kill -TERM $$", "SIGTERM"),
+        ("exit 143", "SIGTERM"),
         ("echo first >&2; echo the last words >&2; exit 3", "code 3: the last words"),
         ("exit 4", "code 4"),
         ("exit 0", "code 0"),
@@ -178,6 +186,44 @@ def test_an_interruption_ends_the_worker_too(spec, worker, tmp_path, monkeypatch
     assert not left.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_second_interruption_does_not_wait_for_the_worker(spec, worker, monkeypatch):
+    monkeypatch.setattr(executors, "STOP_SECONDS", 600.0)
+    line = '{"phase": "train", "done": 1, "total": 2, "facts": {}}'
+    worker(f"trap '' TERM; echo $$ >&2; echo '{line}'; for at in $(seq 600); do sleep 0.1; done")
+
+    def interrupt(*_):
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_worker(spec, interrupt)
+    pid = int((Path(spec.folder) / "worker.log").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_worker_waits_for_one_that_is_still_at_the_run(spec, monkeypatch):
+    """The study before it was killed, and its worker is about to see that."""
+    monkeypatch.setattr(worker_module, "ORPHAN_SECONDS", 0.1)
+    folder = Path(spec.folder)
+    folder.mkdir()
+    asked = folder / "spec.json"
+    asked.write_text(json.dumps(spec.to_json()))
+    done = []
+
+    def run(spec, progress):
+        done.append(spec.key)
+        return failed_record(spec, "It was done.")
+
+    monkeypatch.setattr(executors, "in_process", run)
+    with FileLock(folder / ".lock"):
+        assert worker_module._run(asked) == 1
+    assert not done
+    assert "still at it" in read_record(folder).reason
+    assert worker_module._run(asked) == 1
+    assert done == [spec.key]
 
 
 @pytest.mark.full

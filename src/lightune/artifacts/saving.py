@@ -22,6 +22,7 @@ from lightune.artifacts.manifest import Manifest, write_manifest
 from lightune.compute import BagOfWords, Linear
 from lightune.methods import save_adapter
 from lightune.records import SEEDS_FOLDER
+from lightune.whole import sync_folder, sync_tree
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -40,21 +41,30 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     before = folder.with_name(f".{folder.name}.{os.getpid()}.before")
     # One process writes at a time, so what lies there was left by one that was killed.
-    for left_over in (*folder.parent.glob(f".{folder.name}.*.partial"), before):
+    for left_over in folder.parent.glob(f".{folder.name}.*.before"):
+        _put_back(left_over, folder)
+    for left_over in folder.parent.glob(f".{folder.name}.*.partial"):
         shutil.rmtree(left_over, ignore_errors=True)
     scratch.mkdir()
     try:
         yield scratch
+        sync_tree(scratch)
         if folder.exists():
             os.replace(folder, before)
         os.replace(scratch, folder)
+        sync_folder(folder.parent)
     finally:
-        if before.exists() and not folder.exists():
-            os.replace(before, folder)
-        elif (before / SEEDS_FOLDER).exists():
-            os.replace(before / SEEDS_FOLDER, folder / SEEDS_FOLDER)
-        for left_over in (scratch, before):
-            shutil.rmtree(left_over, ignore_errors=True)
+        _put_back(before, folder)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put_back(before: Path, folder: Path) -> None:
+    """Give `folder` back what it held, or what other seeds had saved there; remove the rest of `before`."""
+    if before.exists() and not folder.exists():
+        os.replace(before, folder)
+    elif (before / SEEDS_FOLDER).exists() and not (folder / SEEDS_FOLDER).exists():
+        os.replace(before / SEEDS_FOLDER, folder / SEEDS_FOLDER)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def remove_artifact(folder: Path) -> None:

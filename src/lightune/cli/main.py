@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -13,9 +14,10 @@ from typing import Any
 import typer
 
 from lightune.cli import compare, export, inspect, methods, predict, push, report, search, serve, study, verify
-from lightune.cli.signals import Terminated, terminable
+from lightune.cli.kept import kept
 from lightune.errors import LightuneError
 from lightune.printable import printable
+from lightune.signals import Terminated, terminable
 from lightune.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -62,10 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     input, 130 interrupted, 143 terminated. `--debug`, anywhere, shows tracebacks."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     words = [word for word in arguments if word != "--debug"]
-    debug = len(words) < len(arguments)
+    # What is said at the end is said within it: a second signal must not cut that off.
+    with terminable(lambda number: _leave(number, words)):
+        return _run(words, debug=len(words) < len(arguments))
+
+
+def _run(words: Sequence[str], debug: bool) -> int:
     try:
-        with terminable(), _without_warnings(debug):
-            code = app(words, standalone_mode=False)
+        with _without_warnings(debug):
+            code = app(list(words), standalone_mode=False)
         if code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
     except USAGE_ERROR as error:
@@ -76,9 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LightuneError as error:
         return _say(str(error), error.exit_code, debug)
     except (KeyboardInterrupt, typer.Abort):
-        return _say(f"Interrupted.{_goes_on(words)}", INTERRUPTED, debug=False)
+        return _say(f"Interrupted.{kept(words)}", INTERRUPTED, debug=False)
     except Terminated:
-        return _say(f"Terminated.{_goes_on(words)}", TERMINATED, debug=False)
+        return _say(f"Terminated.{kept(words)}", TERMINATED, debug=False)
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has seen enough; newer versions of typer leave with SystemExit then.
         _drop_output()
@@ -99,23 +106,13 @@ def _without_warnings(debug: bool) -> Iterator[None]:
         yield
 
 
-def _goes_on(words: Sequence[str]) -> str:
-    if words[:1] in (["study"], ["search"]) and not {"--plan", "--estimate"} & set(words):
-        return " The same command goes on from what is done."
-    if words[:1] == ["predict"] and _option(words, "--output") not in (None, "-"):
-        same = "The same command" if "--resume" in words else "The same command with --resume"
-        return f" {same} goes on from what is done."
-    return ""
-
-
-def _option(words: Sequence[str], name: str) -> str | None:
-    """What stands in `words` for an option; None where it is not there."""
-    for at, word in enumerate(words):
-        if word.startswith(f"{name}="):
-            return word.partition("=")[2]
-        if word == name and at + 1 < len(words):
-            return words[at + 1]
-    return None
+def _leave(number: int, words: Sequence[str]) -> None:
+    """End this process at once, from another thread: the main one did not heed a signal in time. What is written takes
+    its place whole or not at all, and workers go with this process."""
+    code, what = (TERMINATED, "Terminated") if number == signal.SIGTERM else (INTERRUPTED, "Interrupted")
+    with contextlib.suppress(OSError):
+        os.write(2, f"lightune: {what}.{kept(words)}\n".encode(errors="replace"))
+    os._exit(code)
 
 
 def _drop_output() -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from lightune.cli.signals import Terminated
 from lightune.errors import ConfigError
 from lightune.printable import printable
+from lightune.signals import Terminated
 
 if TYPE_CHECKING:
     from socket import socket

@@ -180,7 +180,7 @@ class StateCache:
         path = self.folder / f"{number}{STATES}"
         index: list[tuple[bytes, int, int, int]] = []
         start = 0
-        with whole_file(path) as scratch, scratch.open("wb") as handle:
+        with whole_file(path, lasting=False) as scratch, scratch.open("wb") as handle:
             for batch in shard:
                 for at, states in zip(batch, compute(batch), strict=True):
                     content = self._stored(states)

@@ -65,7 +65,7 @@ def write_tokens(path: Path, key: str, hashes: Hashes, rows: Sequence[Ids], seco
     digest = hashlib.sha256(key.encode())
     for part in parts:
         digest.update(part)
-    with whole_file(path) as scratch, scratch.open("wb") as file:
+    with whole_file(path, lasting=False) as scratch, scratch.open("wb") as file:
         file.write(MAGIC + digest.digest())
         for part in parts:
             file.write(part)

@@ -31,6 +31,7 @@ from lightune.exports.records import (
 )
 from lightune.records import Check, StudyResult
 from lightune.version import VERSION
+from lightune.writer import only_writer
 
 Say = Callable[[str], None]
 
@@ -68,9 +69,10 @@ def export(
     check_place(out)
     if order.kind == ONNX:
         need_onnx()
-    say("loading the original")
-    origin = load_origin(order.folder, result)
-    with _made_parents(out), whole_folder(out) as scratch:
+    with _made_parents(out), _only_export(out), whole_folder(out) as scratch:
+        check_place(out)  # another export may have come to its end since the first look
+        say("loading the original")
+        origin = load_origin(order.folder, result)
         say("writing")
         checking = _write(order, origin, scratch)
         say("comparing it with the original")
@@ -127,6 +129,18 @@ def check_place(out: Path) -> None:
             f"--out {out}: an earlier export stands there, but {odd[0]}, so it is left alone. Move it away, or name "
             "another folder."
         )
+
+
+@contextlib.contextmanager
+def _only_export(out: Path) -> Iterator[None]:
+    """Keep others from writing `out`, whose parents are made. Raises ConfigError where another process does."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with only_writer(
+        out.with_name(f".{out.name}.lock"),
+        lambda who: f"--out {out}: {who} is writing it. Wait for it, or name another folder.",
+        remove=True,
+    ):
+        yield
 
 
 @contextlib.contextmanager

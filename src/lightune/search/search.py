@@ -25,7 +25,7 @@ from lightune.study import Event, Executor, StudyFolder, in_worker, run_study
 from lightune.study.identity import check_same_study
 from lightune.study.preflight import check_model, check_prompts, check_selection
 from lightune.study.runs import read_record
-from lightune.study.study import only_writer
+from lightune.study.study import writing_study
 
 if TYPE_CHECKING:
     from lightune.search.training import Trainings
@@ -82,7 +82,7 @@ def find_settings(
         check(config, splits)
     digest = check_model(config, splits)
     folder.root.mkdir(parents=True, exist_ok=True)
-    with only_writer(folder):
+    with writing_study(folder):
         searched = _Search(config, folder, splits, digest, trials, space, pruned, progress).run(on_trial)
         shutil.rmtree(folder.search / TRIALS, ignore_errors=True)
     winner = best_trial(searched.trials, len(searched.rungs), searched.selected_by == "loss")

@@ -17,7 +17,12 @@ from lightune.records import RunRecord
 from lightune.study.runs import RunSpec, execute_run, failed_record, read_record
 from lightune.whole import write_whole
 
-STOP_SECONDS = 10.0
+# A worker that is asked to stop has so long to save; this process has to leave within 10 s.
+STOP_SECONDS = 8.0
+
+
+# What a worker leaves with that was asked to stop.
+TERMINATED = 143
 
 
 class Executor(Protocol):
@@ -91,12 +96,15 @@ def _pass_on(line: str, progress: Progress) -> None:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
+    """Have the worker save and leave; end it where it takes too long, or where this process is asked once more."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:
         process.kill()
         process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
 
 
 def _why(code: int, folder: Path) -> str:
@@ -106,6 +114,8 @@ def _why(code: int, folder: Path) -> str:
             "The run's process was killed, most likely because the machine ran out of memory. "
             "Try a smaller --batch-size."
         )
+    if code == TERMINATED:
+        code = -signal.SIGTERM
     if code < 0:
         return f"The run's process was ended by signal {-code} ({signal.Signals(-code).name})."
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()

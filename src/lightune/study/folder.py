@@ -30,6 +30,11 @@ class StudyFolder:
         return self.root / ".lock"
 
     @property
+    def lock_holder(self) -> Path:
+        """Which process that is, for people."""
+        return self.root / ".lock.holder"
+
+    @property
     def data(self) -> Path:
         """The evaluated texts."""
         return self.root / "data"

@@ -49,7 +49,7 @@ def check_same_study(folder: StudyFolder, config: StudyConfig) -> StudyConfig:
     if not folder.root.is_dir():
         raise ConfigError(f"--out {folder.root}: a folder is expected, but it is a file. Name another one.")
     if not folder.config.exists():
-        own = (folder.lock, folder.cache, folder.search)
+        own = (folder.lock, folder.lock_holder, folder.cache, folder.search)
         strangers = [path.name for path in folder.root.iterdir() if path not in own]
         if strangers:
             raise ConfigError(

@@ -9,12 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from lightune.arms import settled
 from lightune.config import StudyConfig, config_to_yaml
 from lightune.data import load_splits, save_rows
-from lightune.errors import ConfigError
 from lightune.progress import Progress
 from lightune.records import RunKey, RunRecord, Splits, StudyResult, dumps
 from lightune.report import write_report
@@ -28,7 +25,8 @@ from lightune.study.labelling import rank_for_labelling
 from lightune.study.plan import PlannedRun, is_kept, plan_runs
 from lightune.study.preflight import preflight
 from lightune.study.runs import RunSpec
-from lightune.whole import write_whole
+from lightune.whole import sweep, write_whole
+from lightune.writer import only_writer
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,12 @@ def run_study(
     check_same_runs(folder, _fingerprints(config, splits, digest))
     on_event(Event("data", splits=splits))
     folder.root.mkdir(parents=True, exist_ok=True)
-    with only_writer(folder):
+    with writing_study(folder):
         # Another process may have worked here since the first look.
         config = check_same_study(folder, config)
         fingerprints = _fingerprints(config, splits, digest)
         done = check_same_runs(folder, fingerprints)
+        sweep(folder.root)
         try:
             _prepare(folder, config, splits)
             records = [
@@ -156,16 +155,10 @@ def _keep(run: PlannedRun, record: RunRecord, on_event: Callable[[Event], None])
 
 
 @contextmanager
-def only_writer(folder: StudyFolder) -> Iterator[None]:
-    """Hold the folder's lock. Raises ConfigError where another process does."""
-    lock = FileLock(folder.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ConfigError(
-            f"--out {folder.root}: another process is running a study there. Wait for it, or name another folder."
-        ) from error
-    try:
+def writing_study(folder: StudyFolder) -> Iterator[None]:
+    """Hold the folder's lock. Raises ConfigError, naming it, where another process does."""
+    with only_writer(
+        folder.lock,
+        lambda who: f"--out {folder.root}: {who} is writing a study there. Wait for it, or name another folder.",
+    ):
         yield
-    finally:
-        lock.release()

@@ -14,19 +14,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from filelock import FileLock, Timeout
-
 from lightune.compute import Choices
 from lightune.errors import ConfigError, RunError
 from lightune.inference.batch.formats import Format
+from lightune.whole import sync, sync_folder
+from lightune.writer import Held, WriterLock
 
 FORMAT = 1
 SUFFIX = ".parts"
 _START_AGAIN = "Delete that folder to start again."
 _RECORD, _LOCK, _WHOLE, _SCRATCH = "job.json", ".lock", "whole", ".partial"
+_HOLDER = f"{_LOCK}.holder"
 # What the spooled standard input is called, in the folder and in messages.
 STDIN = "standard input"
-_OWN = {_RECORD, _LOCK, _WHOLE, _SCRATCH, STDIN}
+_OWN = {_RECORD, _LOCK, _HOLDER, _WHOLE, _SCRATCH, STDIN}
 _PART = re.compile(r"part-(\d{8,})-[0-9a-f]{16}")
 
 
@@ -59,9 +60,7 @@ class JobFolder:
         try:
             yield
         finally:
-            if not self.parts():
-                self._remove()
-            lock.release()
+            self._leave(lock)
 
     def read(self) -> JobRecord | None:
         """The record of the job that was begun here; None: there is none. Raises ConfigError where it is damaged."""
@@ -82,7 +81,7 @@ class JobFolder:
         scratch = self.path / _SCRATCH
         with self._on_disk():
             scratch.write_text(text, encoding="utf-8")
-            _sync(scratch)
+            sync(scratch)
             os.replace(scratch, self.path / _RECORD)
 
     def parts(self) -> dict[int, Path]:
@@ -95,10 +94,10 @@ class JobFolder:
         scratch = self.path / _SCRATCH
         with self._on_disk():
             write(scratch)
-            _sync(scratch)
+            sync(scratch)
             # The name holds a part's digest, so that harm that comes to it later is seen.
             os.replace(scratch, self.path / f"part-{number:08d}-{_digest(scratch)}")
-            _sync(self.path)
+            sync_folder(self.path)
 
     def spool(self, stream: BinaryIO, path: Path) -> None:
         """Keep what comes over a pipe in a file of this folder. Raises RunError where the disk is full."""
@@ -111,16 +110,16 @@ class JobFolder:
         with self._on_disk():
             whole = self.path / _WHOLE
             form.put_together(self._checked(parts, on_part), whole)
-            _sync(whole)
+            sync(whole)
             os.replace(whole, self.target)
-            _sync(self.target.parent)
+            sync_folder(self.target.parent)
         self.clear()
 
     def clear(self) -> None:
         """Remove what a job has left, but for the lock. Parts go first: without the record they could not serve."""
         for path in self.parts().values():
             path.unlink()
-        for name in _OWN - {_LOCK}:
+        for name in _OWN - {_LOCK, _HOLDER}:
             (self.path / name).unlink(missing_ok=True)
 
     def left_behind(self) -> ConfigError:
@@ -142,15 +141,21 @@ class JobFolder:
             "with, or delete that folder to start again."
         )
 
-    def _remove(self) -> None:
-        """Remove the folder. The lock goes last, so that a folder that was only half removed is known for ours."""
-        with contextlib.suppress(OSError):  # a folder that holds something else, or cannot be written, stays
-            self.clear()
-            (self.path / _LOCK).unlink()
-            self.path.rmdir()
+    def _leave(self, lock: WriterLock) -> None:
+        """Release the lock, and remove a folder that has no part. The lock stays where anything else does, so that a
+        folder that was only half removed is known for ours."""
+        cleared = False
+        with contextlib.suppress(OSError):  # a folder that cannot be written stays
+            if not self.parts():
+                self.clear()
+                cleared = True
+        lock.release(remove=cleared)
+        if cleared:
+            with contextlib.suppress(OSError):  # so does one that holds something else
+                self.path.rmdir()
 
-    def _lock(self) -> FileLock:
-        lock = FileLock(self.path / _LOCK)
+    def _lock(self) -> WriterLock:
+        lock = WriterLock(self.path / _LOCK)
         while True:
             try:
                 self.path.mkdir(exist_ok=True)
@@ -162,11 +167,11 @@ class JobFolder:
                 names = {path.name for path in self.path.iterdir()}
                 if _LOCK not in names and any(name not in _OWN and not _PART.fullmatch(name) for name in names):
                     raise self._taken(f"{self.path}, which holds something else")
-                lock.acquire(timeout=0)
-            except Timeout as error:
+                lock.take()
+            except Held as held:
                 raise ConfigError(
-                    f"--output {self.target}: another process is writing it. Wait for it, or name another file."
-                ) from error
+                    f"--output {self.target}: {held} is writing it. Wait for it, or name another file."
+                ) from held
             except FileNotFoundError:
                 continue  # another process has just finished, and taken the folder away
             except OSError as error:
@@ -213,12 +218,3 @@ class JobFolder:
 def _digest(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
-
-
-def _sync(path: Path) -> None:
-    """Have the system put what `path` holds onto the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

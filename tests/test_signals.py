@@ -1,0 +1,136 @@
+"""Signals as exceptions, heard once, and a bound on how long leaving takes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lightune import signals
+from lightune.signals import Terminated, stoppable, terminable
+
+
+@pytest.fixture(autouse=True)
+def put_back():
+    """Whatever a test does, the handlers are those that were there."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        assert signal.getsignal(number) is handler
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_is_an_exception(number, raised):
+    with pytest.raises(raised), terminable(lambda _: None):
+        signal.raise_signal(number)
+
+
+def _signalled_while_it_cleans_up(number, cleaned):
+    try:
+        signal.raise_signal(number)
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(number)
+        cleaned.append(True)
+
+
+def test_a_signal_that_comes_twice_does_not_disturb_the_cleaning_up():
+    cleaned = []
+    with pytest.raises(KeyboardInterrupt), terminable():
+        _signalled_while_it_cleans_up(signal.SIGINT, cleaned)
+    assert cleaned
+
+
+def test_a_second_one_cuts_it_short(monkeypatch):
+    monkeypatch.setattr(signals, "ECHO_SECONDS", 0.0)
+    cleaned = []
+    with pytest.raises(Terminated), terminable():
+        _signalled_while_it_cleans_up(signal.SIGINT, cleaned)
+    assert not cleaned
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminable():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _swallow(ended: threading.Event, seconds: float) -> bool:
+    """As a library does that keeps every exception for itself; whether it was ended."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except BaseException:
+        return ended.wait(seconds)
+    return False
+
+
+def test_who_does_not_heed_a_signal_is_ended(monkeypatch):
+    monkeypatch.setattr(signals, "LEAVE_SECONDS", 0.05)
+    ended, heard = threading.Event(), []
+
+    def last_word(number):
+        heard.append(number)
+        ended.set()
+
+    with terminable(last_word):
+        assert _swallow(ended, 60)
+    assert heard == [signal.SIGTERM]
+    with terminable():  # nobody has the last word, and it goes on
+        assert not _swallow(threading.Event(), 0.3)
+
+
+def test_who_leaves_in_time_is_not(monkeypatch):
+    heard = []
+    with pytest.raises(Terminated), terminable(heard.append):
+        signal.raise_signal(signal.SIGTERM)
+    assert heard == []
+
+
+def test_signals_that_somebody_else_handles_are_left_to_them(monkeypatch):
+    monkeypatch.setattr(signals, "LEAVE_SECONDS", 0.05)
+    ended, theirs = threading.Event(), []
+    with terminable(lambda _: ended.set()):
+        before = signal.signal(signal.SIGTERM, lambda *_: theirs.append(True))
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert not ended.wait(0.3)
+        signal.signal(signal.SIGTERM, before)
+    assert theirs == [True]
+
+
+def test_a_worker_heeds_its_parent_once_and_no_terminal():
+    saved = []
+    with stoppable():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Terminated):
+            _signalled_while_it_cleans_up(signal.SIGTERM, saved)
+    assert saved
+
+
+def test_leaving_is_at_once_and_with_what_was_said():
+    words = (
+        "import atexit; from lightune.signals import leave; atexit.register(print, 'late'); print('said'); leave(143)"
+    )
+    left = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stdout, left.stderr) == (143, "said\n", "")
+
+
+def test_in_another_thread_nothing_is_touched():
+    before = signal.getsignal(signal.SIGTERM)
+    seen = []
+
+    def work():
+        with terminable(lambda _: None):
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
