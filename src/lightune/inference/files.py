@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,9 +21,10 @@ def check_target(source: Path, target: Path, option: str = "--output") -> None:
     """Raise ConfigError, naming the option, when `target` cannot be written: before any work is done."""
     if target.suffix.lower() not in FORMATS:
         raise ConfigError(f"{option} {target}: a file that ends in {', '.join(FORMATS)} is expected.")
-    if target.resolve() == source.resolve():
+    where = Path(os.path.realpath(target))  # unlike Path.resolve it takes a link that leads to itself
+    if str(where) == os.path.realpath(source):
         raise ConfigError(f"{option} {target}: another file than the input is expected; it would be overwritten.")
-    if not target.resolve().parent.is_dir():
+    if not where.parent.is_dir():
         raise ConfigError(f"{option} {target}: the folder {target.parent} does not exist; make it first.")
     if target.is_dir():
         raise ConfigError(f"{option} {target}: a file is expected, but it is a folder.")
