@@ -43,7 +43,7 @@ class Encoder:
 
     max_length: tokens of a text at most, the tokenizer's special ones included. truncate: what stays of a longer text:
     its `head`, its `tail`, or `head+tail`, half of each (Sun et al. 2019, arXiv 1905.05583), the odd token to the head.
-    Of a text of more than 64 KiB no more than that is tokenised, see `read_part`. cache: keeps the uncut tokens on
+    Of a text of more than 32 KiB no more than that is tokenised, see `read_part`. cache: keeps the uncut tokens on
     disk, so that encoders of other cuts share them.
     """
 

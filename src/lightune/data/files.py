@@ -30,6 +30,7 @@ def file_size(path: Path, name: str) -> int:
         raise DataError(f"{name} cannot be read: it is a folder, and a file is expected.")
     if not stat.S_ISREG(found.st_mode):
         raise DataError(
-            f"{name} is no regular file but a pipe or a device. Write what comes from it into a file first."
+            f"{name} is no regular file. Write what it gives into a file; `predict` reads what comes over a pipe with "
+            "--input -"
         )
     return found.st_size
