@@ -30,12 +30,19 @@ def test_a_reader_that_waits_for_a_pipe_is_found_out(tmp_path, monkeypatch):
     assert "TooLongError" in inputs.guarded(lambda: inputs.study_fault(case, path, tmp_path))
 
 
-def test_a_value_that_was_altered_or_a_file_that_is_not_refused_is_found_out(tmp_path):
+def test_an_altered_value_and_another_refusal_than_expected_are_found_out(tmp_path, monkeypatch):
     case = Case("plain.csv", lambda path: path.write_text("text,label\nA fine film.,good\n"), PLAIN)
     path = tmp_path / case.name
     case.make(path)
     assert "where" in inputs.study_fault(case, path, tmp_path)
-    assert "exit code" in inputs.study_fault(replace(case, study=refused("no such thing")), path, tmp_path)
+    other = replace(case, study=refused("no such thing"))
+    assert "['no such thing'] is not said" in inputs.study_fault(other, path, tmp_path)
+    for answer in ((0, ""), (1, "lightune: no such thing in plain.csv\n")):
+        monkeypatch.setattr(inputs, "call", lambda words, answer=answer: answer)
+        assert "exit code" in inputs.study_fault(other, path, tmp_path)
+    for said in ("lightune: no such thing in plain.csv\nand more\n", "Traceback: no such thing in plain.csv\n"):
+        monkeypatch.setattr(inputs, "call", lambda words, said=said: (2, said))
+        assert "one sentence" in inputs.study_fault(other, path, tmp_path)
 
 
 def test_a_reader_that_normalises_is_found_out(tmp_path, monkeypatch):
