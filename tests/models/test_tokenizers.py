@@ -117,3 +117,20 @@ def test_a_tokenizer_larger_than_the_embedding_is_refused(bases: dict[str, Path]
     tokenizer.save_pretrained(folder)
     with pytest.raises(ModelError, match=rf"knows {len(tokenizer)} tokens and its embedding only 400"):
         load(folder)
+
+
+@pytest.mark.parametrize("kind", few(KINDS, "gpt2", "bert", "bart"))
+@pytest.mark.parametrize("place", ["{0} film", "a {0} film", "a film {0}", "{0}", "{0}{0}", "a{0}b"])
+def test_the_words_of_special_tokens_are_text_wherever_they_stand(
+    bases: dict[str, Path], kind: str, place: str
+) -> None:
+    tokenizer = load_tokenizer(find_model(str(bases[kind])))
+    encoder = Encoder(tokenizer, 64, "head")
+    own = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    for token in tokenizer.all_special_tokens:
+        if kind == "t5" and token == "</s>":
+            continue  # a vocabulary of pieces knows it as one of them
+        for ids in encoder.encode([place.format(token), *[place.format(token)] * 120]).ids:
+            inner = ids[len(encoder.prefix) : len(ids) - len(encoder.suffix)]
+            assert len(inner) > 0
+            assert not own & set(inner.tolist()), (place, token)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightune.compute.reading import pieces, read_part
 from lightune.compute.token_cache import TokenCache, cache_for
 from lightune.compute.tokenising import tokenise
 
@@ -41,7 +43,8 @@ class Encoder:
 
     max_length: tokens of a text at most, the tokenizer's special ones included. truncate: what stays of a longer text:
     its `head`, its `tail`, or `head+tail`, half of each (Sun et al. 2019, arXiv 1905.05583), the odd token to the head.
-    cache: keeps the uncut tokens on disk, so that encoders of other cuts share them.
+    Of a text of more than 32 KiB no more than that is tokenised, see `read_part`. cache: keeps the uncut tokens on
+    disk, so that encoders of other cuts share them.
     """
 
     tokenizer: Any
@@ -72,21 +75,25 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Tokenise and cut `texts`. An empty text becomes one padding token that is attended to."""
-        rows, spared = self._tokens(texts)
+        parts = [read_part(text, self.room, self.truncate) for text in texts]
+        rows, spared = self._tokens(parts)
         before, after = np.asarray(self.prefix, dtype=np.int32), np.asarray(self.suffix, dtype=np.int32)
         ids: list[Ids] = []
         cut: list[bool] = []
-        for tokens in rows:
+        for text, part, tokens in zip(texts, parts, rows, strict=True):
             head, tail = kept_tokens(len(tokens), self.room, self.truncate)
-            cut.append(head + tail < len(tokens))
+            cut.append(head + tail < len(tokens) or len(part) < len(text))
             row = np.concatenate((before, tokens[:head], tokens[len(tokens) - tail :], after))
             ids.append(row if len(row) else np.asarray([self.tokenizer.pad_token_id], dtype=np.int32))
         return Encoded(tuple(ids), np.asarray(cut, dtype=np.bool_), spared)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens that each text has before it is cut, special ones included."""
+        """Tokens that each text has before it is cut, special ones included; those of a very long one are counted piece
+        by piece."""
         extra = len(self.prefix) + len(self.suffix)
-        return [len(tokens) + extra for tokens in self._tokens(texts)[0]]
+        parts = [list(pieces(text)) for text in texts]
+        counts = (len(tokens) for tokens in self._tokens([part for own in parts for part in own])[0])
+        return [sum(islice(counts, len(own))) + extra for own in parts]
 
     def _tokens(self, texts: Sequence[str]) -> tuple[Iterable[Ids], float]:
         """Each text's own tokens, uncut, and what they had taken where they were kept."""

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightune.compute.encoding import Encoded, Encoder, cut_tokens
-from lightune.compute.tokenising import CHUNK, characters
+from lightune.compute.reading import read_part
+from lightune.compute.tokenising import characters, chunks
 from lightune.errors import ConfigError
 
 TEXT, LABEL = "{text}", "{label}"
@@ -95,8 +96,8 @@ def encode_prompts(
     empty = tokenizer.pad_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
     ids: list[NDArray[np.int32]] = []
     cut: list[bool] = []
-    for at in range(0, len(texts), CHUNK):
-        chunk = [characters(text) for text in texts[at : at + CHUNK]]
+    for given in chunks(texts):
+        chunk = [characters(read_part(text, room, truncate)) for text in given]
         filled = [f"{prompt.before}{text}{prompt.between}" for text in chunk]
         encoding = tokenizer(filled, add_special_tokens=False, verbose=False)
         for row, text in enumerate(chunk):
@@ -104,7 +105,7 @@ def encode_prompts(
             first = _token_at(encoding, row, len(prompt.before), len(filled[row]))
             end = _token_at(encoding, row, len(prompt.before) + len(text), len(filled[row]))
             kept = cut_tokens(tokens[first:end], max(0, room - len(tokens) + end - first), truncate)
-            cut.append(len(kept) < end - first)
+            cut.append(len(kept) < end - first or len(text) < len(given[row]))
             whole = [*start, *tokens[:first], *kept, *tokens[end:]]
             ids.append(np.asarray(whole or [empty], dtype=np.int32))
     return Encoded(tuple(ids), np.asarray(cut, dtype=np.bool_))

@@ -15,7 +15,9 @@ from lightune.compute.word_tokens import WordTokens, splits_at_words
 
 Ids = NDArray[np.int32]
 
+# Texts, and characters of them, that are tokenised at once: a chunk bounds the memory of an answer.
 CHUNK = 1000
+CHUNK_CHARACTERS = 2**22
 # Fewer texts than this have too few words in common.
 WORTH = 100
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -29,9 +31,8 @@ def tokenise(tokenizer: Any, texts: Sequence[str]) -> Iterator[Ids]:
     """
     backend = backend_of(tokenizer)
     words = WordTokens(backend) if len(texts) >= WORTH and backend is not None and splits_at_words(backend) else None
-    for start in range(0, len(texts), CHUNK):
-        # A chunk bounds the memory of an answer.
-        chunk = [characters(text) for text in texts[start : start + CHUNK]]
+    for given in chunks(texts):
+        chunk = [characters(text) for text in given]
         if words is not None:
             yield from words.tokens(chunk)
         elif backend is not None:
@@ -41,6 +42,18 @@ def tokenise(tokenizer: Any, texts: Sequence[str]) -> Iterator[Ids]:
         else:
             called = tokenizer(chunk, add_special_tokens=False, verbose=False)
             yield from (np.asarray(ids, dtype=np.int32) for ids in called["input_ids"])
+
+
+def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Give all of `texts` in their order, in lists that are tokenised at once."""
+    start = size = 0
+    for at, text in enumerate(texts):
+        if at > start and (at - start == CHUNK or size + len(text) > CHUNK_CHARACTERS):
+            yield texts[start:at]
+            start, size = at, 0
+        size += len(text)
+    if len(texts):
+        yield texts[start:]
 
 
 def characters(text: str) -> str:

@@ -13,7 +13,13 @@ _MAGIC = {
     b"\xfd7zXZ": "xz: unpack it first",
     b"\x28\xb5\x2f\xfd": "zstd: unpack it first",
 }
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# Those of UTF-32 come first, since one of them begins as one of UTF-16 does.
+_WIDE = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 _MARK = b"\xef\xbb\xbf"
 # So many bytes tell every kind of file above apart.
 START = 8
@@ -89,5 +95,6 @@ def _check_start(path: str, kind: str, data: bytes) -> None:
     for magic, what in _MAGIC.items():
         if data.startswith(magic):
             raise DataError(f"{path} is named {kind} but holds {what}.")
-    if data.startswith(_UTF16):
-        raise DataError(f"{path} is UTF-16, UTF-8 is expected: save it again as UTF-8.")
+    for mark, name in _WIDE.items():
+        if data.startswith(mark):
+            raise DataError(f"{path} is {name}, UTF-8 is expected: save it again as UTF-8.")

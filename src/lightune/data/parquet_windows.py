@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lightune.data.arrow_sizes import row_sizes
-from lightune.data.parquet import as_table, check_columns
+from lightune.data.parquet import as_table, check_columns, unreadable
 from lightune.data.windows import Cut, Filling, Window
-from lightune.errors import DataError
 
 # Rows that are decoded at once: few enough that long texts fit.
 _BATCH = 256
@@ -55,7 +54,7 @@ class ParquetRows:
             try:
                 column = rows.column(at).combine_chunks().dictionary_encode().cast(field.type)
             except pa.ArrowException as error:
-                raise self._unreadable(error) from error
+                raise unreadable(self.path, error) from error
             rows = rows.set_column(at, field, column)
         return Window(as_table(self.path, rows, begun), begun + len(rows), arrow=rows)
 
@@ -65,7 +64,7 @@ class ParquetRows:
                 for batch in opened.iter_batches(batch_size=_BATCH, use_threads=False):
                     yield self._dense(pa.Table.from_batches([batch]))
             except (pa.ArrowException, OSError) as error:
-                raise self._unreadable(error) from error
+                raise unreadable(self.path, error) from error
 
     def _dense(self, batch: pa.Table) -> pa.Table:
         for at in self._dictionaries():
@@ -81,9 +80,6 @@ class ParquetRows:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._file, buffer_size=_BUFFER, pre_buffer=False)
+            return pq.ParquetFile(self._file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: Exception) -> DataError:
-        return DataError(f"{self.path} cannot be read as Parquet: {str(error).rstrip('.')}.")
+            raise unreadable(self.path, error) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lightune.data.delimited import read_delimited
 from lightune.data.encoding import Utf8
+from lightune.data.files import file_size
 from lightune.data.json_lines import read_json, read_json_lines
 from lightune.data.parquet import read_parquet
 from lightune.data.tables import Table
@@ -23,10 +24,9 @@ def read_table(path: str | Path) -> Table:
     """
     file = Path(path).expanduser()
     check_extension(file)
+    file_size(file, str(path))
     try:
         data = file.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     return read_bytes(str(path), data)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from lightune.data.delimited import delimited_windows
 from lightune.data.encoding import START, Utf8
+from lightune.data.files import file_size
 from lightune.data.json_lines import json_array_windows, json_lines_windows, read_json, split_lines
 from lightune.data.parquet_windows import ParquetRows
 from lightune.data.readers import check_extension
@@ -32,15 +32,10 @@ def open_rows(path: str | Path, name: str | None = None, kind: str | None = None
     if kind is None:
         check_extension(file)
     ending = file.suffix.lower() if kind is None else f".{kind}"
+    size = file_size(file, str(path))
     try:
-        found = file.stat()
-        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # a pipe would be waited for, or run dry
-            raise DataError(f"{path} is no regular file. What comes over a pipe is read from standard input: --input -")
         with file.open("rb") as handle:
             start = handle.read(2**10)
-        size = found.st_size
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     if ending == ".parquet" and start.strip():

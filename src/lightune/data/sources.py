@@ -48,6 +48,8 @@ def open_source(source: str) -> Source:
     if colon and base and _exists(folder) and folder.is_dir():
         return _folder(folder, config)
     name, config_name = (base, config) if colon and is_hub_id(base) else (source, None)
+    if _is_link(path):
+        raise DataError(f"{source} is a symbolic link that leads nowhere, or to itself. Name the file that was meant.")
     if _looks_like_a_path(source) or not is_hub_id(name):
         raise _absent(source, path)
     return _folder(download(name, config_name), config_name)
@@ -57,6 +59,13 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError):  # too long, or a NUL in it: a text rather than a path
+        return False
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except (OSError, ValueError):
         return False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from lightune.data.files import file_size
 from lightune.data.split_names import TEST, TRAIN, VALIDATION, canonical, canonical_names
 from lightune.data.tables import Table, concat, text_table
 from lightune.errors import DataError
@@ -55,6 +56,7 @@ def _order(path: Path) -> tuple[list[int], str]:
 
 
 def _read(path: Path) -> str:
+    file_size(path, str(path))
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

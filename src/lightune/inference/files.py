@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,13 +22,10 @@ def check_target(source: Path, target: Path, option: str = "--output") -> None:
     """Raise ConfigError, naming the option, when `target` cannot be written: before any work is done."""
     if target.suffix.lower() not in FORMATS:
         raise ConfigError(f"{option} {target}: a file that ends in {', '.join(FORMATS)} is expected.")
-    try:
-        place = target.resolve()
-    except RuntimeError:  # of Python before 3.13
-        place = target
+    place = Path(os.path.realpath(target))  # unlike Path.resolve it takes a link that leads to itself
     if place.is_symlink():
         raise ConfigError(f"{option} {target}: a file is expected, but it is a link that leads back to itself.")
-    if place == source.resolve():
+    if str(place) == os.path.realpath(source):
         raise ConfigError(f"{option} {target}: another file than the input is expected; it would be overwritten.")
     if not place.parent.is_dir():
         folder = (place if target.is_symlink() else target).parent
