@@ -79,4 +79,6 @@ def _check_pattern(path: Path, key: str, pattern: str) -> None:
 
 
 def _refuse(path: Path, what: str) -> NoReturn:
-    raise ModelError(f"{path}: {what}, and it is not used. Save the adapter again without it, if it can do without.")
+    raise ModelError(
+        f"{path.parent}: {path.name} cannot be used: {what}. Save the adapter again without it, if it can do without."
+    )

@@ -102,4 +102,4 @@ def _check_tokenizer_class(path: Path, name: Any) -> None:
 
 
 def _refuse(path: Path, what: str, remedy: str) -> NoReturn:
-    raise ModelError(f"{path}: {what}, and it is not used. {remedy}")
+    raise ModelError(f"{path.parent}: {path.name} cannot be used: {what}. {remedy}")

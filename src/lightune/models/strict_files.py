@@ -74,12 +74,16 @@ def read_object(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else error
-        raise ModelError(f"{path} cannot be used: JSON is expected ({reason}).") from error
+        raise ModelError(f"{path.parent}: {path.name} cannot be used: JSON is expected ({reason}).") from error
     if not isinstance(found, dict):
-        raise ModelError(f"{path} cannot be used: a JSON object is expected, got {type(found).__name__}.")
+        raise ModelError(
+            f"{path.parent}: {path.name} cannot be used: a JSON object is expected, got {type(found).__name__}."
+        )
     for _, _, depth in entries(found):
         if depth > MOST_DEPTH:
-            raise ModelError(f"{path} cannot be used: values nested {MOST_DEPTH} deep are the most.")
+            raise ModelError(
+                f"{path.parent}: {path.name} cannot be used: values nested {MOST_DEPTH} deep are the most."
+            )
     return found
 
 
@@ -160,4 +164,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _broken(path: Path, what: str) -> NoReturn:
-    raise ModelError(f"{path} cannot be read ({what}). Save or fetch it again.")
+    raise ModelError(f"{path.parent}: {path.name} cannot be read ({what}). Save or fetch it again.")
