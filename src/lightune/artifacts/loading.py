@@ -152,12 +152,12 @@ def _load_model(folder: Path, manifest: Manifest) -> Scorer:
 
 
 def _load_onnx(folder: Path, manifest: Manifest) -> Scorer:
-    tokenizer = load_tokenizer(find_model(str(folder)))
     graph = str(_setting(manifest, "graph"))
     if not GRAPH.fullmatch(graph):
         raise ModelError(f"{folder}: its {MANIFEST} names the graph {graph[:200]!r}, where a file's name is expected.")
     if (folder / graph).exists():
         check_place(folder / graph)
+    tokenizer = load_tokenizer(find_model(str(folder)))
     return OnnxScorer(folder / graph, _encoder(tokenizer, manifest))
 
 
