@@ -14,7 +14,7 @@ def test_a_models_weight_file_is_cut_off(bases: dict[str, Path], tmp_path: Path)
     folder = shutil.copytree(bases["gpt2"], tmp_path / "cut")
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ModelError, match="its weights could not be loaded") as caught:
+    with pytest.raises(ModelError, match=r"model\.safetensors cannot be read") as caught:
         load(folder)
     assert "\n" not in str(caught.value)
 

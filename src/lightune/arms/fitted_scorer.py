@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lightune.arms.base import ArmContext, FitFacts, Predicted
 from lightune.artifacts import FORMAT, BaseModel, Manifest
 from lightune.compute import Scorer, softmax
-from lightune.models import ModelSource, weights_digest
+from lightune.models import ModelSource, fetched_digest
 from lightune.progress import counting
 from lightune.records import Rows
 from lightune.version import VERSION
@@ -49,7 +49,7 @@ class FittedScorer(ABC):
 
 def make_manifest(context: ArmContext, kind: str, source: ModelSource | None = None, **extra: Any) -> Manifest:
     """Make the manifest of what a run saved; `source` is the base it stands on, `extra` further fields."""
-    base = BaseModel(source.name, source.location, weights_digest(source)) if source is not None else None
+    base = BaseModel(source.name, source.location, fetched_digest(source)) if source is not None else None
     return Manifest(
         format=FORMAT,
         lightune=VERSION,

@@ -9,6 +9,7 @@ from lightune.artifacts.manifest import (
     BASE,
     DELTA,
     FORMAT,
+    HEAD_FILE,
     INSIDE,
     MAJORITY,
     MANIFEST,
@@ -24,7 +25,6 @@ from lightune.artifacts.manifest import (
     write_manifest,
 )
 from lightune.artifacts.saving import (
-    HEAD_FILE,
     folder_bytes,
     head_tensors,
     remove_artifact,

@@ -10,7 +10,8 @@ from lightune.compute import Scorer
 
 @dataclass(frozen=True)
 class Artifact:
-    """A classifier from disk. verified: it has lightune's manifest, and its base is the one named there."""
+    """A classifier from disk. verified: it has lightune's manifest, and its base is the one named there,
+    by the SHA-256 of its weights."""
 
     scorer: Scorer
     label_names: tuple[str, ...]

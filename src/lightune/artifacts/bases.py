@@ -11,7 +11,7 @@ from lightune.artifacts.manifest import INSIDE, MANIFEST, Manifest
 from lightune.config import EMBEDDED
 from lightune.errors import ModelError
 from lightune.methods import adapter_config, load_adapter
-from lightune.models import Classifier, ModelSource, find_model, weights_digest
+from lightune.models import Classifier, ModelSource, fetched_digest, find_model
 
 
 def find_base(folder: Path, manifest: Manifest) -> ModelSource:
@@ -20,7 +20,7 @@ def find_base(folder: Path, manifest: Manifest) -> ModelSource:
     location = manifest.base.location
     embedded = manifest.base.name == EMBEDDED and not location.startswith(INSIDE)
     source = find_named_base(folder, EMBEDDED if embedded else location)
-    if manifest.base.digest is not None and weights_digest(source) != manifest.base.digest:
+    if manifest.base.digest is not None and fetched_digest(source) != manifest.base.digest:
         raise ModelError(
             f"{folder}: it was trained on {manifest.base.name}, but the weights there now are others (their SHA-256 "
             "differs). Put the old base back, or train again."
@@ -30,12 +30,14 @@ def find_base(folder: Path, manifest: Manifest) -> ModelSource:
 
 def find_named_base(folder: Path, location: str) -> ModelSource:
     """The base at `location`, which may lie in the artefact's own `folder`. Raises ModelError."""
+    if location.startswith(INSIDE) and not (folder / location).resolve().is_relative_to(folder.resolve()):
+        raise ModelError(f"{folder}: its base model is named as {location}, which leaves its folder. Make it again.")
     try:
         return find_model(str(folder / location) if location.startswith(INSIDE) else location)
     except ModelError as error:
         raise ModelError(
-            f"{folder}: its base model is expected at {location}, but cannot be used there. "
-            "Put it back, or train again."
+            f"{folder}: its base model is expected at {location}, but cannot be used there "
+            f"({str(error).removeprefix(f'--model {location}: ').rstrip('.')}). Put it back, or train again."
         ) from error
 
 

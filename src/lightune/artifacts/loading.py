@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lightune.artifacts.manifest import (
     ADAPTER,
     BASE,
     DELTA,
+    HEAD_FILE,
     MAJORITY,
     MANIFEST,
     MODEL,
@@ -24,9 +26,10 @@ from lightune.artifacts.manifest import (
     Manifest,
     read_manifest,
 )
-from lightune.artifacts.saving import DELTA_FILE, HEAD_FILE, TERMS_FILE
+from lightune.artifacts.saving import DELTA_FILE, TERMS_FILE
 from lightune.artifacts.stock import load_stock_adapter, load_stock_model
 from lightune.artifacts.tensors import copy_tensors, read_numbers
+from lightune.artifacts.untrusted import check_artifact_folder
 from lightune.compute import (
     BagOfWords,
     Constant,
@@ -44,6 +47,7 @@ from lightune.methods import bias_names, in_top_blocks, is_adapter, linear_layer
 from lightune.models import (
     NF4,
     Classifier,
+    check_place,
     count_own_tokens,
     find_model,
     load_classifier,
@@ -53,6 +57,9 @@ from lightune.models import (
 )
 from lightune.plugins import load_plugin_scorer
 
+# What an exported graph may be called.
+GRAPH = re.compile(r"[\w-][\w.-]*\.onnx")
+
 
 def is_artifact(folder: Path) -> bool:
     """Whether `folder` holds something that `load_artifact` reads."""
@@ -60,7 +67,8 @@ def is_artifact(folder: Path) -> bool:
 
 
 def load_artifact(folder: Path) -> Artifact:
-    """Load what lies in `folder`. Raises ModelError with a sentence when it cannot be used."""
+    """Load what lies in `folder`, checked first. Raises ModelError with a sentence when it cannot be used."""
+    check_artifact_folder(folder)
     if (folder / MANIFEST).exists():
         return _load_own(folder, read_manifest(folder))
     if is_adapter(folder):
@@ -73,7 +81,7 @@ def load_artifact(folder: Path) -> Artifact:
 
 
 def _load_own(folder: Path, manifest: Manifest) -> Artifact:
-    return Artifact(_LOADERS[manifest.kind](folder, manifest), manifest.label_names, True, manifest)
+    return Artifact(_LOADERS[manifest.kind](folder, manifest), manifest.label_names, manifest.vouches, manifest)
 
 
 def _classifier(folder: Path, manifest: Manifest) -> tuple[Classifier, Encoder]:
@@ -144,8 +152,13 @@ def _load_model(folder: Path, manifest: Manifest) -> Scorer:
 
 
 def _load_onnx(folder: Path, manifest: Manifest) -> Scorer:
+    graph = str(_setting(manifest, "graph"))
+    if not GRAPH.fullmatch(graph):
+        raise ModelError(f"{folder}: its {MANIFEST} names the graph {graph[:200]!r}, where a file's name is expected.")
+    if (folder / graph).exists():
+        check_place(folder / graph)
     tokenizer = load_tokenizer(find_model(str(folder)))
-    return OnnxScorer(folder / str(_setting(manifest, "graph")), _encoder(tokenizer, manifest))
+    return OnnxScorer(folder / graph, _encoder(tokenizer, manifest))
 
 
 def _load_majority(folder: Path, manifest: Manifest) -> Scorer:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lightune.errors import ModelError
+from lightune.models import read_object
 from lightune.records import dumps, from_json
 
 MANIFEST = "lightune.json"
@@ -19,6 +20,9 @@ ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN, ONNX = (
 KINDS = (ADAPTER, DELTA, BASE, MODEL, MAJORITY, TFIDF, PROBE, ZERO_SHOT, PLUGIN, ONNX)
 # A base that lies in the artefact's own folder is named by a path that begins so.
 INSIDE = "./"
+# Where the tensors of a head lie that stands beside an adapter or a base.
+HEAD_FILE = "head.safetensors"
+MOST_LABELS, MOST_CUT = 100_000, 2**31
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class Manifest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     temperature: float | None = None
 
+    @property
+    def vouches(self) -> bool:
+        """Whether it says by their SHA-256 which weights the artefact stands on, where it stands on others' at all."""
+        return self.base is None or self.base.digest is not None or self.kind in (MODEL, ONNX)
+
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `manifest` into `folder`."""
@@ -70,7 +79,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest in `folder`. Raises ModelError when it is damaged or of another format."""
     path = folder / MANIFEST
     try:
-        manifest = from_json(Manifest, json.loads(path.read_text(encoding="utf-8")))
+        manifest = from_json(Manifest, read_object(path))
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{path}: it is damaged ({error}). Make the artefact again.") from error
     if manifest.format != FORMAT or manifest.kind not in KINDS:
@@ -78,4 +87,20 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: format {FORMAT} is expected, got format {manifest.format}, kind {manifest.kind!r}. Another "
             "version of lightune made it; use that one."
         )
+    _check_values(path, manifest)
     return manifest
+
+
+def _check_values(path: Path, manifest: Manifest) -> None:
+    """Raise ModelError for values that no artefact has: they would lead elsewhere, or make no answers."""
+    names, heat, cut = manifest.label_names, manifest.temperature, manifest.max_length
+    faults = {
+        f"its head is in {str(manifest.head)[:200]!r}": manifest.head not in (None, HEAD_FILE),
+        "its labels are not all different": len(set(names)) != len(names),
+        f"its labels are {len(names):,}": not 1 <= len(names) <= MOST_LABELS,
+        f"its temperature is {heat}": heat is not None and not (math.isfinite(heat) and heat > 0),
+        f"its max_length is {cut}": cut is not None and not 1 <= cut <= MOST_CUT,
+    }
+    fault = next((what for what, wrong in faults.items() if wrong), None)
+    if fault is not None:
+        raise ModelError(f"{path}: {fault}, and no artefact of lightune has that. Make the artefact again.")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lightune.artifacts.card import render_card
-from lightune.artifacts.manifest import Manifest, write_manifest
+from lightune.artifacts.manifest import HEAD_FILE, Manifest, write_manifest
 from lightune.compute import BagOfWords, Linear
 from lightune.methods import save_adapter
 from lightune.records import SEEDS_FOLDER
@@ -26,7 +26,6 @@ from lightune.whole import sync_folder, sync_tree
 
 Floats: TypeAlias = NDArray[np.float64]
 
-HEAD_FILE = "head.safetensors"
 DELTA_FILE = "trained.safetensors"
 NUMBERS_FILE, TERMS_FILE = "numbers.safetensors", "terms.json"
 

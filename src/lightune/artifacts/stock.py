@@ -23,6 +23,8 @@ def load_stock_adapter(folder: Path) -> Artifact:
     if config.task_type != "SEQ_CLS":
         raise ModelError(f"{folder}: an adapter for SEQ_CLS is expected, but this one is for {config.task_type}.")
     source = find_named_base(folder, str(config.base_model_name_or_path))
+    if source.untrained:
+        raise ModelError(f"{folder}: its base {source.name} has no weights, so it is not what it was trained on.")
     count = _head_rows(folder)
     names = tuple(checkpoint_labels(source.config))
     names = names if len(names) == count else tuple(f"LABEL_{index}" for index in range(count))
@@ -38,7 +40,11 @@ def load_stock_model(folder: Path) -> Artifact:
     if not any(name.endswith("ForSequenceClassification") for name in kinds):
         raise ModelError(f"{folder}: a sequence classifier is expected, but it holds {', '.join(kinds)}.")
     names = tuple(checkpoint_labels(source.config))
+    if source.untrained:
+        raise ModelError(f"{folder}: it holds a configuration and no weights (model.safetensors). Fetch it whole.")
     base = load_classifier(source, names, seed=0)
+    if not base.head.trained:
+        raise ModelError(f"{folder}: its weights hold no head for its labels, and one would be drawn. Fetch it whole.")
     encoder = Encoder(base.tokenizer, resolve_max_length(None, source.config, base.tokenizer), "head")
     return Artifact(ModelScorer(base.model, encoder), names, False, None)
 

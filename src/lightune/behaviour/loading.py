@@ -76,7 +76,7 @@ class _Texts(yaml.BaseLoader):
 def _parsed(text: str, place: Place) -> Any:
     try:
         # A BaseLoader makes no objects, whatever tags the file has.
-        return yaml.load(text, Loader=_Texts)
+        return yaml.load(text, Loader=_Texts)  # nosec B506
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

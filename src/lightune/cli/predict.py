@@ -114,16 +114,19 @@ def _named(arms: dict[str, Path]) -> list[str]:
 
 
 def _say_unverified(arms: dict[str, Path], shown: Console) -> None:
-    from lightune.artifacts import MANIFEST
+    from lightune.artifacts import MANIFEST, read_manifest
 
     for path in arms.values():
         if not (path / MANIFEST).exists():
-            shown.print(
-                f"lightune: {path} is unverified: lightune did not make it, so nothing tells whether its base, its "
-                "cut of long texts and its labels are those it was trained with.",
-                markup=False,
-                soft_wrap=True,
+            why = (
+                "lightune did not make it, so nothing tells whether its base, its cut of long texts and its labels are "
+                "those it was trained with"
             )
+        elif not read_manifest(path).vouches:
+            why = f"its {MANIFEST} does not say by their SHA-256 which weights it was trained on"
+        else:
+            continue
+        shown.print(f"lightune: {path} is unverified: {why}.", markup=False, soft_wrap=True)
 
 
 def _texts(arms: dict[str, Path], texts: list[str], wanted: Wanted, as_json: bool) -> int:

@@ -87,7 +87,7 @@ def _vectors(texts: Sequence[str]) -> csr_matrix:
     """TF-IDF vectors [n, words] of length one; all zero for a text without a word."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # Here, since it loads slowly and few need it.
 
-    vectorizer = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32)
+    vectorizer = TfidfVectorizer(token_pattern=r"\w+", sublinear_tf=True, dtype=np.float32)  # nosec B106  # no password
     try:
         return vectorizer.fit_transform(texts)
     except ValueError:  # "empty vocabulary": no text has a word

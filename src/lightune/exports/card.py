@@ -28,7 +28,7 @@ def render_card(origin: Origin, record: ExportRecord, with_base: bool) -> str:
     environment = Environment(
         loader=PackageLoader("lightune.exports"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701, RUF100, it is Markdown: every string is escaped for that
+        autoescape=False,  # noqa: S701, RUF100  # nosec B701  # Markdown, every string is escaped for it
         keep_trailing_newline=True,
     )
     return environment.get_template("card.md.j2").render(

@@ -18,6 +18,7 @@ from lightune.methods.many_adapters import NO_ADAPTER, ManyAdapters, backbone_pa
 from lightune.methods.merging import merge, stock_route, stock_route_of, why_not_merged
 from lightune.methods.plain_lora import CHANGES_BASE, as_plain_lora, factors
 from lightune.methods.stock import stock_adapter
+from lightune.methods.untrusted import check_adapter_folder
 
 __all__ = [
     "ADAPTER_FILE",
@@ -30,6 +31,7 @@ __all__ = [
     "attach",
     "backbone_parameters",
     "bias_names",
+    "check_adapter_folder",
     "factors",
     "fuse_lora",
     "in_top_blocks",

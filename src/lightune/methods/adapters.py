@@ -15,18 +15,20 @@ from lightune.catalogue import METHODS, Method
 from lightune.errors import ModelError
 from lightune.methods.attach import make_task_free
 from lightune.methods.tuners import TUNERS_RAISE, quiet_peft
+from lightune.methods.untrusted import CONFIG, WEIGHTS, check_adapter_folder, read_adapter_config
 from lightune.models import to_linear
 
-ADAPTER_FILE = "adapter_model.safetensors"
+ADAPTER_FILE = WEIGHTS
 
 
 def is_adapter(folder: Path) -> bool:
     """Whether `folder` holds an adapter that peft wrote."""
-    return (folder / "adapter_config.json").exists()
+    return (folder / CONFIG).exists() or (folder / CONFIG).is_symlink()
 
 
 def adapter_config(folder: Path) -> Any:
-    """Read an adapter's configuration. Raises ModelError."""
+    """Read an adapter's configuration, checked first. Raises ModelError."""
+    read_adapter_config(folder)
     try:
         with quiet_peft():
             return peft.PeftConfig.from_pretrained(str(folder))
@@ -57,8 +59,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
 
     Where its method knows Linear layers alone, GPT-2's Conv1D in `model` become such first.
     """
-    if not (folder / ADAPTER_FILE).exists():
-        raise ModelError(f"{folder}: {ADAPTER_FILE} is expected beside adapter_config.json, but is missing.")
+    check_adapter_folder(folder)
     config = adapter_config(folder)
     config.inference_mode = True
     config.base_model_name_or_path = None  # the caller has found the base; peft would warn when it has moved

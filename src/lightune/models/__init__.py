@@ -23,21 +23,25 @@ from lightune.models.sources import (
     ModelSource,
     computed_by,
     embedded_folder,
+    fetched_digest,
     find_model,
     quiet_transformers,
     weights_digest,
 )
 from lightune.models.speedups import drop_frozen_dropout
 from lightune.models.stock import stock_classifier, stock_pipeline, stock_tokenizer
+from lightune.models.strict_files import MOST_TEXT, Declared, check_place, check_size, entries, read_header, read_object
 from lightune.models.tokenizers import load_tokenizer
 from lightune.models.traced import TracedClassifier
 from lightune.models.trunk import Trunk
 
 __all__ = [
+    "MOST_TEXT",
     "NF4",
     "SEGMENTS",
     "Blocks",
     "Classifier",
+    "Declared",
     "Head",
     "LaidOut",
     "LanguageModel",
@@ -47,6 +51,8 @@ __all__ = [
     "Trunk",
     "as_linear",
     "can_pack",
+    "check_place",
+    "check_size",
     "checkpoint_labels",
     "computed_by",
     "count_own_tokens",
@@ -54,6 +60,8 @@ __all__ = [
     "drop_frozen_dropout",
     "embedded_folder",
     "embedding_shape",
+    "entries",
+    "fetched_digest",
     "find_blocks",
     "find_model",
     "first_adapted",
@@ -78,6 +86,8 @@ __all__ = [
     "put_back",
     "quantise",
     "quiet_transformers",
+    "read_header",
+    "read_object",
     "resolve_max_length",
     "shrunk_classifier",
     "stock_classifier",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightune.config import EMBEDDED
 from lightune.errors import ModelError
+from lightune.models.untrusted import check_hub_files, check_model_folder, weight_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -46,14 +47,17 @@ def embedded_folder() -> Path:
 def find_model(source: str) -> ModelSource:
     """Find `source` and read its configuration (no weights).
 
-    Raises ModelError when there is no such model, the hub is out of reach, or the model is no kind that transformers
-    can classify sequences with.
+    Raises ModelError when there is no such model, the hub is out of reach, the model is no kind that is loaded, or its
+    files are not to be read (`untrusted.py`).
     """
     location = str(embedded_folder()) if source == EMBEDDED else source
     folder = Path(location).expanduser()
     if folder.exists() or _looks_like_path(source):
         _check_folder(source, folder)
         location = str(folder.resolve())
+        _check_files(source, Path(location))
+    else:
+        check_hub_files(location)
     config = _read_config(source, location)
     _check_kind(source, config)
     untrained = folder.is_dir() and not any((folder / name).exists() for name in WEIGHT_FILES)
@@ -65,12 +69,19 @@ def weights_digest(source: ModelSource) -> str | None:
 
     A folder without weights has the digest of its configuration, from which they are drawn.
     """
-    if not source.is_local:
+    return fetched_digest(source) if source.is_local else None
+
+
+def fetched_digest(source: ModelSource) -> str | None:
+    """The same, and for a hub id of the files in the hub's cache, fetched where they are not there yet.
+
+    None where the hub has no weights that are read here. Raises ModelError.
+    """
+    files = weight_files(source.location)
+    if not files and not source.is_local:
         return None
-    folder = Path(source.location)
-    files = sorted(folder.glob("*.safetensors")) or [folder / "config.json"]
     digest = hashlib.sha256()
-    for path in files:
+    for path in files or (Path(source.location) / "config.json",):
         with path.open("rb") as handle:
             digest.update(hashlib.file_digest(handle, "sha256").digest())
     return digest.hexdigest()
@@ -112,12 +123,14 @@ def _check_folder(source: str, folder: Path) -> None:
     if not (folder / "config.json").exists():
         hint = " It holds an adapter: name its base model here." if (folder / "adapter_config.json").exists() else ""
         raise ModelError(f"--model {source}: the folder has no config.json, so it holds no transformers model.{hint}")
-    pickles = sorted(path.name for path in folder.glob("*.bin"))
-    if pickles and not any((folder / name).exists() for name in WEIGHT_FILES):
-        raise ModelError(
-            f"--model {source}: the weights are a pickle ({pickles[0]}), which can run code when loaded; save the "
-            "model as safetensors first."
-        )
+
+
+def _check_files(source: str, folder: Path) -> None:
+    try:
+        check_model_folder(folder)
+    except ModelError as error:
+        reason = str(error).removeprefix(f"{folder}: ").removeprefix(f"{folder}/")
+        raise ModelError(f"--model {source}: {reason}") from error
 
 
 def _read_config(source: str, location: str) -> Any:

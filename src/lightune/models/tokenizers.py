@@ -23,7 +23,7 @@ def load_tokenizer(source: ModelSource) -> Any:
             tokenizer = AutoTokenizer.from_pretrained(
                 source.location, trust_remote_code=False, padding_side="right", split_special_tokens=True
             )
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # the tokenizers library raises that very class for a file that it cannot read
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"--model {source.name}: its tokenizer could not be read ({reason}).") from error
     if not tokenizer.is_fast:

@@ -11,6 +11,10 @@ from transformers import PreTrainedModel
 
 from lightune.errors import ModelError
 from lightune.models.sources import ModelSource, quiet_transformers
+from lightune.models.untrusted import MOST_DRAWN, declared_weights
+
+# Numbers that a model may have beyond twice those of its files: heads, and buffers that are computed.
+SMALL = 2**24
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,13 @@ class Weights:
 def read_weights(auto: Any, source: ModelSource, **options: Any) -> Weights:
     """Load `source` by one of transformers' Auto classes; a folder without weights has them drawn.
 
-    options: for the configuration, such as num_labels. Safetensors only, no remote code. Raises ModelError.
+    options: for the configuration, such as num_labels. Safetensors only, no remote code; the files declare about as
+    many numbers as the configuration asks for, and all numbers are finite. Raises ModelError.
     """
+    _check_amount(auto, source, options)
     with quiet_transformers():
         if source.untrained:
-            config = type(source.config).from_dict({**source.config.to_dict(), **options})
-            return Weights(auto.from_config(config, dtype=torch.float32), (), ())
+            return Weights(auto.from_config(_configured(source, options), dtype=torch.float32), (), ())
         try:
             model, info = auto.from_pretrained(
                 source.location,
@@ -41,8 +46,49 @@ def read_weights(auto: Any, source: ModelSource, **options: Any) -> Weights:
                 output_loading_info=True,
                 **options,
             )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, TypeError, LookupError, RuntimeError, SafetensorError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelError(f"--model {source.name}: its weights could not be loaded ({reason}).") from error
+    _check_finite(model, source)
     mismatched = {item[0] if isinstance(item, tuple) else item for item in info["mismatched_keys"]}
     return Weights(model, tuple(sorted(info["missing_keys"])), tuple(sorted(mismatched)))
+
+
+def _configured(source: ModelSource, options: dict[str, Any]) -> Any:
+    return type(source.config).from_dict({**source.config.to_dict(), **options})
+
+
+def _check_amount(auto: Any, source: ModelSource, options: dict[str, Any]) -> None:
+    """Refuse a configuration of a model far larger than its weights: what they lack would be made, whatever its size.
+
+    The model is made without memory for its numbers, to see how many it would have. A head that is missing, and one
+    embedding used twice, leave it below twice what the files declare.
+    """
+    if source.untrained:
+        bound, whose = MOST_DRAWN, "of an untrained model at most"
+    else:
+        declared = sum(one.numbers for one in declared_weights(source.location).values())
+        bound, whose = 2 * declared + SMALL, "its files hold"
+    try:
+        with quiet_transformers(), torch.device("meta"):
+            model = auto.from_config(_configured(source, options), dtype=torch.float32)
+    except (ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError, ArithmeticError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"--model {source.name}: its config.json describes no model ({reason}).") from error
+    asked = sum(one.numel() for one in (*model.parameters(), *model.buffers()))
+    if asked > bound:
+        raise ModelError(
+            f"--model {source.name}: its config.json asks for {asked:,} numbers, and {whose} "
+            f"{MOST_DRAWN if source.untrained else declared:,}. They do not belong together."
+        )
+
+
+def _check_finite(model: PreTrainedModel, source: ModelSource) -> None:
+    """Raise ModelError where a parameter holds a number that is none; a sum shows it without a copy."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not bool(torch.isfinite(parameter.sum())) and not bool(torch.isfinite(parameter).all()):
+                raise ModelError(
+                    f"--model {source.name}: finite numbers are expected, but {name} in its weights has others. Save "
+                    "or fetch the model again."
+                )
