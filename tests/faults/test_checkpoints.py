@@ -23,7 +23,7 @@ def test_the_short_command_holds():
     assert found.stdout.count("  ok") == 3
 
 
-# What a checkpoint without its manifest's checks, or without the generators' states, would do.
+# What checkpoints without their digests, or without the rename, would do.
 BROKEN = """
 import sys
 from pathlib import Path
@@ -39,13 +39,24 @@ sys.exit(0 if line.holds else 3)
 """
 
 
+# File by file, the manifest first, as a checkpoint that is written in place.
+IN_PLACE = """
+real = own.os.rename
+def rename(old, new):
+    Path(new).mkdir()
+    for path in sorted(Path(old).iterdir(), key=lambda path: path.name != own.MANIFEST):
+        real(path, Path(new) / path.name)
+    Path(old).rmdir()
+own.os.rename = rename
+"""
+
+
 @pytest.mark.parametrize(
     ("breaks", "check"),
     [
         ("own._check = lambda *_: None", "_damaged(Path(folder), load_splits(checkpoints.CONFIG.data), True)"),
         (
-            "own.os.rename = lambda old, new: (Path(new).mkdir(), [p.rename(Path(new) / p.name) for p in "
-            "sorted(Path(old).iterdir(), key=lambda p: p.name != 'manifest.json')])",
+            IN_PLACE,
             "_at_writes(Path(folder), load_splits(checkpoints.CONFIG.data), 5)",
         ),
     ],
