@@ -8,6 +8,9 @@ from typing import Any
 # phase (`train`, `predict`, …), units done, units in all, further facts (`loss`, `eval_accuracy`, …)
 Progress = Callable[[str, int, int, dict[str, Any]], None]
 
+# Among the facts: a sentence that people are to read.
+NOTE = "note"
+
 
 def counting(total: int, say: Callable[[int, int], None]) -> Callable[[int], None]:
     """Turn "so many more are done" into `say`(done so far, total)."""

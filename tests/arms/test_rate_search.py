@@ -34,7 +34,7 @@ class Attempts:
 
 def test_the_rates_are_half_a_decade_apart_around_the_first(tmp_path: Path) -> None:
     attempt = Attempts({1e-3: 0.1})
-    tried = search(1e-3, 3, attempt, tmp_path / "kept")
+    tried = search(1e-3, 3, attempt, tmp_path / "kept", print)
     assert attempt.tried == [3.16e-4, 1e-3, 3.16e-3]
     assert [trial.learning_rate for trial in tried] == attempt.tried
     assert best_rate(tried) == 1e-3
@@ -45,14 +45,14 @@ def test_one_more_is_tried_beyond_the_end_where_the_best_stands_there(
     tmp_path: Path, best: float, beyond: float
 ) -> None:
     attempt = Attempts({best: 0.1, beyond: 0.05})
-    tried = search(1e-3, 3, attempt, tmp_path / "kept")
+    tried = search(1e-3, 3, attempt, tmp_path / "kept", print)
     assert attempt.tried[3:] == [beyond]
     assert best_rate(tried) == beyond
 
 
 def test_one_rate_alone_is_tried_alone(tmp_path: Path) -> None:
     attempt = Attempts({1e-3: 0.1})
-    assert len(search(1e-3, 1, attempt, tmp_path / "kept")) == 1
+    assert len(search(1e-3, 1, attempt, tmp_path / "kept", print)) == 1
 
 
 def test_what_was_tried_before_a_cut_is_not_tried_again(tmp_path: Path) -> None:
@@ -65,21 +65,21 @@ def test_what_was_tried_before_a_cut_is_not_tried_again(tmp_path: Path) -> None:
         return RateTrial(rate, 0.5 if rate == 1e-3 else 0.9, 20, 0.0)
 
     with pytest.raises(Cut):
-        search(1e-3, 3, cut, tmp_path / "kept")
+        search(1e-3, 3, cut, tmp_path / "kept", print)
     attempt = Attempts({3.16e-3: 0.7})
-    tried = search(1e-3, 3, attempt, tmp_path / "kept")
+    tried = search(1e-3, 3, attempt, tmp_path / "kept", print)
     assert attempt.tried == [3.16e-3]
     assert [trial.validation_loss for trial in tried] == [0.9, 0.5, 0.7]
     again = Attempts({})
-    assert search(1e-3, 3, again, tmp_path / "kept") == tried
+    assert search(1e-3, 3, again, tmp_path / "kept", print) == tried
     assert again.tried == []
 
 
 def test_a_diverged_trial_is_kept_too(tmp_path: Path) -> None:
     first = Attempts({1e-3: 0.5, 3.16e-3: math.nan})
-    search(1e-3, 3, first, tmp_path / "kept")
+    search(1e-3, 3, first, tmp_path / "kept", print)
     again = Attempts({})
-    tried = search(1e-3, 3, again, tmp_path / "kept")
+    tried = search(1e-3, 3, again, tmp_path / "kept", print)
     assert again.tried == []
     assert math.isnan(tried[2].validation_loss)
     json.loads((tmp_path / "kept").read_text())
@@ -150,3 +150,14 @@ def test_where_every_rate_diverges_the_run_says_which_were_tried(bases: dict[str
     context = arm_context(bases["gpt2"], tmp_path, learning_rate=1e20, schedule="constant", warmup=0.0, max_steps=30)
     with pytest.raises(RunError, match=r"^The training diverged at each learning rate tried \(.*1e\+20.*\)\. "):
         make_arm(context).fit(TRAIN, HELD_OUT)
+
+
+def test_trials_that_were_harmed_are_named_and_tried_anew(tmp_path):
+    kept = tmp_path / "trials.json"
+    said: list[str] = []
+    search(1e-3, 3, lambda rate: RateTrial(rate, rate, 1, 1.0), kept, said.append)
+    assert said == []
+    kept.write_text(kept.read_text().replace('"steps": 1', '"steps": 2', 1))
+    tried = search(1e-3, 3, lambda rate: RateTrial(rate, rate, 1, 1.0), kept, said.append)
+    assert [trial.steps for trial in tried] == [1] * len(tried)
+    assert said == ["trials.json is broken and is passed over; the learning rates are tried anew."]

@@ -122,10 +122,14 @@ class Watch:
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.steps: list[int] = []
+        self.notes: list[str] = []
         self.stop_after = stop_after
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "progress" and event.phase == "train":
+        note = (event.facts or {}).get("note")
+        if note is not None:
+            self.notes.append(note)
+        elif event.kind == "progress" and event.phase == "train":
             self.steps.append(event.done)
             if self.stop_after is not None and event.done > self.stop_after:
                 raise KeyboardInterrupt
@@ -164,27 +168,25 @@ def test_a_training_with_other_settings_does_not_go_on_from_a_checkpoint(cut_off
     assert max(rates) <= 1e-4
 
 
-def test_a_checkpoint_that_was_not_written_to_its_end_is_passed_over(cut_off):
+def test_a_broken_checkpoint_is_named_and_the_one_before_it_serves(cut_off):
     config, out, checkpoint = cut_off
-    (checkpoint / "trainer_state.json").unlink()
+    damaged = checkpoint / "optimizer.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:20])
     watch = Watch()
     result = run_study(config, out, watch, in_process)
     assert result.arms[0].status == "done"
-    assert watch.steps[0] < 5
+    assert watch.steps[0] == 3
+    assert any("Checkpoint-4 is broken (optimizer.safetensors" in note for note in watch.notes)
+    assert any("goes on from checkpoint-2" in note for note in result.arms[0].notes)
 
 
-def test_a_broken_checkpoint_costs_one_try_and_no_more(cut_off):
+def test_checkpoints_whose_mark_was_harmed_are_removed_aloud(cut_off):
     config, out, checkpoint = cut_off
-    for path in checkpoint.iterdir():
-        if path.name != "trainer_state.json":
-            path.write_bytes(path.read_bytes()[:20])
-    first = run_study(config, out, executor=in_process)
-    assert first.arms[0].status == "failed"
-    assert first.arms[0].reason
+    (checkpoint.parent / "fingerprint").write_bytes(b"\xff")
     watch = Watch()
-    second = run_study(config, out, watch, in_process)
-    assert second.arms[0].status == "done"
+    assert run_study(config, out, watch, in_process).arms[0].status == "done"
     assert watch.steps[0] == 1
+    assert any("removed" in note for note in watch.notes)
 
 
 def test_a_damaged_record_is_a_run_that_was_not_done(three_labels, tmp_path):

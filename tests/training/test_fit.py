@@ -115,7 +115,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(bases, tmp_path)
     first = Training(bases["gpt2"])
     with pytest.raises(CutOff):
         first.fit(recipe, tmp_path / "cut", progress=cut_off_after(5))
-    assert [path.name for path in (tmp_path / "cut").glob("checkpoint-*")] == ["checkpoint-4"]
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint-2", "checkpoint-4"}
     second = Training(bases["gpt2"])
     resumed = second.fit(recipe, tmp_path / "cut")
 

@@ -16,7 +16,7 @@ from tests.training.adapted import AdaptedTraining
 
 # One of each way to be saved by peft: weights, a prompt, a prefix, without a head, and not at all.
 KINDS = ("lora", "adalora", "prefix-tuning", "p-tuning", "adaption-prompt", "trainable-tokens", "bitfit")
-RESUMED = ("lora", "prefix-tuning", "adaption-prompt", "bitfit")
+RESUMED = ("lora", "adalora", "prefix-tuning", "adaption-prompt", "bitfit")
 HEADLESS = [name for name, method in METHODS.items() if not method.saves_head]
 
 

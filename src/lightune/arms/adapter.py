@@ -34,7 +34,7 @@ from lightune.methods import (
     stock_route,
 )
 from lightune.models import NF4, Classifier, drop_frozen_dropout, longest_input, quantise
-from lightune.progress import Progress, silent
+from lightune.progress import NOTE, Progress, silent
 from lightune.records import Plan, RateTrial, Rows
 from lightune.runtime import move
 from lightune.training import LORA_RATES, Demands, RowCollator, TokenRows
@@ -152,7 +152,10 @@ class AdapterArm:
         def attempt(rate: float) -> RateTrial:
             return self._try(lesson.shorter(steps, rate, np.sort(held_out)), folder / f"{rate:g}")
 
-        return search(lesson.recipe.learning_rate, count, attempt, folder / "trials.json")
+        def say(note: str) -> None:
+            self.context.progress("train", 0, 1, {NOTE: note})
+
+        return search(lesson.recipe.learning_rate, count, attempt, folder / "trials.json", say)
 
     def _try(self, lesson: Lesson, folder: Path) -> RateTrial:
         """Train on a fresh base for a few steps."""
@@ -172,7 +175,8 @@ class AdapterArm:
 
     def _told(self, rate: float) -> Progress:
         def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:  # noqa: ARG001
-            self.context.progress(f"try rate {rate:g}", done, total, {})
+            told = {name: fact for name, fact in facts.items() if name == NOTE}
+            self.context.progress(f"try rate {rate:g}", done, total, told)
 
         return progress if self.context.progress is not silent else silent
 

@@ -3,7 +3,6 @@ so that none loses by a bad default."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from lightune.catalogue import METHODS
 from lightune.config import StudyConfig
 from lightune.records import RateTrial, from_json, to_json
-from lightune.whole import write_whole
+from lightune.vouched import read_vouched, write_vouched
 
 # Half a decade between two rates: three of them span one.
 FACTOR = math.sqrt(10)
@@ -36,18 +35,20 @@ def trial_steps(steps: int) -> int:
     return min(steps, max(round(SHARE * steps), LEAST_STEPS))
 
 
-def search(first: float, count: int, attempt: Callable[[float], RateTrial], kept: Path) -> tuple[RateTrial, ...]:
+def search(
+    first: float, count: int, attempt: Callable[[float], RateTrial], kept: Path, say: Callable[[str], None]
+) -> tuple[RateTrial, ...]:
     """Try `count` rates around `first`, half a decade apart, and one more beyond the end if the best stands there.
 
     attempt: trains with a rate. kept: a JSON file where trials are kept, so that a run that was cut off does not repeat
-    them. Returns them in the order tried.
+    them. say: hears where that file is harmed. Returns them in the order tried.
     """
-    done = {trial.learning_rate: trial for trial in _read(kept)}
+    done = {trial.learning_rate: trial for trial in _read(kept, say)}
     tried: list[RateTrial] = []
 
     def tried_at(rate: float) -> None:
         tried.append(done.get(rate) or attempt(rate))
-        write_whole(kept, json.dumps([to_json(trial) for trial in tried]))
+        write_vouched(kept, [to_json(trial) for trial in tried])
 
     grid = [_round(first * FACTOR ** (at - count // 2)) for at in range(count)]
     for rate in grid:
@@ -71,8 +72,11 @@ def _round(rate: float) -> float:
     return float(f"{rate:.3g}")
 
 
-def _read(kept: Path) -> list[RateTrial]:
+def _read(kept: Path, say: Callable[[str], None]) -> list[RateTrial]:
     try:
-        return [from_json(RateTrial, value) for value in json.loads(kept.read_text(encoding="utf-8"))]
+        return [from_json(RateTrial, value) for value in read_vouched(kept)]
+    except FileNotFoundError:
+        return []
     except (OSError, ValueError, TypeError):
+        say(f"{kept.name} is broken and is passed over; the learning rates are tried anew.")
         return []

@@ -167,6 +167,7 @@ def train_model(
         base.head.note,
         f"{cut:,} of {len(rows):,} training texts were cut at {lesson.max_length} tokens.",
         *(trunk.notes if trunk is not None else ()),
+        *trained.notes,
     )
     use = f"chose the step by {recipe.select_by}" + (", and when to stop" if recipe.patience else "")
     return FitFacts(

@@ -16,6 +16,7 @@ from rich.text import Text
 from lightune.cli.output import console, print_json, progress_console, seconds
 from lightune.data.splits import CROSS_VALIDATION_OFFER
 from lightune.evaluation import flipped
+from lightune.progress import NOTE
 from lightune.records import Comparison, Cost, Metric, StudyResult, to_json
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ class QuietView:
         return None
 
     def on_event(self, event: Event) -> None:
-        """Hear what happens."""
+        """Hear what happens, and pass on what went wrong."""
+        note = (event.facts or {}).get(NOTE)
+        if note is not None:
+            progress_console().print(f"lightune: {event.title}: {note}", markup=False, soft_wrap=True)
 
     def show(self, result: StudyResult, out: Path) -> None:  # noqa: ARG002
         """Tell of arms that failed, and of nothing else."""
@@ -164,6 +168,8 @@ class TerminalView(QuietView):
             self._bar(f"{event.title}: {name}", event.total)
             self.phase = event.phase
         facts = event.facts or {}
+        if NOTE in facts:
+            self._say(f"{event.title}: {facts[NOTE]}")
         shown = [f"{label} {facts[name]:.3f}" for name, label in SHOWN_FACTS.items() if name in facts]
         assert self.task is not None
         self.bars.update(self.task, completed=event.done, total=event.total)

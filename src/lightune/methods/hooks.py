@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import peft
@@ -14,14 +14,54 @@ from lightune.catalogue import Method
 from lightune.methods.tuners import quiet_peft
 
 
-def after_step(model: nn.Module) -> Callable[[int], None] | None:
-    """What is to be called after each optimizer step, gradients still there, with its number from 0; None: nothing.
+class RankAllocation:
+    """AdaLoRA's after each optimizer step, gradients still there: it moves its ranks (Zhang et al. 2023, arXiv
+    2303.10512) by what it remembers of each weight's importance."""
 
-    AdaLoRA moves its ranks then (Zhang et al. 2023, arXiv 2303.10512).
-    """
+    REMEMBERED = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+    PATTERN = "rank_pattern"
+
+    def __init__(self, model: peft.PeftModel) -> None:
+        self.base: Any = model.base_model
+        self.device = next(model.parameters()).device
+
+    def __call__(self, step: int) -> None:
+        """After the step of that number, from 0."""
+        self.base.update_and_allocate(step)
+
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers, and which ranks are left."""
+        found = {
+            f"{kind}/{name}": value
+            for kind in self.REMEMBERED
+            for name, value in getattr(self.base.rankallocator, kind).items()
+        }
+        for name, kept in (self._config.rank_pattern or {}).items():
+            found[f"{self.PATTERN}/{name}"] = torch.tensor(kept)
+        return {name: value.detach().cpu().contiguous() for name, value in found.items()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+        kinds: dict[str, dict[str, Tensor]] = {kind: {} for kind in (*self.REMEMBERED, self.PATTERN)}
+        for name, value in state.items():
+            kind, parameter = name.split("/", 1)
+            kinds[kind][parameter] = value.to(self.device)
+        pattern = {name: kept.tolist() for name, kept in kinds.pop(self.PATTERN).items()}
+        if pattern:
+            self._config.rank_pattern = pattern
+        for kind, values in kinds.items():
+            setattr(self.base.rankallocator, kind, values)
+
+    @property
+    def _config(self) -> Any:
+        return self.base.peft_config[self.base.trainable_adapter_name]
+
+
+def after_step(model: nn.Module) -> RankAllocation | None:
+    """What is to be called after each optimizer step; None: nothing."""
     if not isinstance(model, peft.PeftModel) or model.peft_type is not peft.PeftType.ADALORA:
         return None
-    return lambda step: model.base_model.update_and_allocate(step)  # type: ignore[operator]
+    return RankAllocation(model)
 
 
 def rate_factors(method: Method) -> dict[str, float]:

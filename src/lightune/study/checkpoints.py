@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from lightune.errors import RunError
+from lightune.whole import write_whole
 
 CHECKPOINTS = "checkpoints"
 
 
 class OwnCheckpoints:
     """While an arm is fitted: it meets no checkpoints in `folder` but those of a run of the same fingerprint, and
-    leaves none behind that the next try would trip over. It swallows no exception."""
+    leaves none behind that the next try would trip over. It swallows no exception. say: hears of those that it removes.
+    """
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, say: Callable[[str], None]) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
+        self.say = say
         self.gone_on = False
 
     def __enter__(self) -> None:
         """Remove the checkpoints of a run with other settings."""
         mark = self.folder / CHECKPOINTS / "fingerprint"
-        if mark.exists() and mark.read_text(encoding="utf-8") == self.fingerprint:
+        # As bytes: a damaged one may be no text.
+        if mark.exists() and mark.read_bytes() == self.fingerprint.encode():
             self.gone_on = True
             return
+        if any(mark.parent.rglob("checkpoint-*")):
+            self.say("The checkpoints here are of other settings or another version, and are removed; it begins anew.")
         drop_checkpoints(self.folder)
         mark.parent.mkdir(parents=True)
-        mark.write_text(self.fingerprint, encoding="utf-8")
+        write_whole(mark, self.fingerprint)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

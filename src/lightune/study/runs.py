@@ -14,7 +14,7 @@ from lightune.config import StudyConfig
 from lightune.evaluation import check_predictions
 from lightune.fresh import fresh_processes
 from lightune.predictions import write_predictions
-from lightune.progress import Progress
+from lightune.progress import NOTE, Progress
 from lightune.records import RunKey, RunRecord, Splits, dumps, from_json, to_json
 from lightune.runtime import seed_everything
 from lightune.study.checkpoints import OwnCheckpoints, drop_checkpoints
@@ -141,6 +141,9 @@ def _fit(context: ArmContext, splits: Splits, fingerprint: str) -> Fitted:
     from lightune.arms import make_arm
     from lightune.arms.rate_search import rate_trials
 
+    def say(note: str) -> None:
+        context.progress("train", 0, 1, {NOTE: note})
+
     # How many rates are tried may follow from how many adapters there are, which is no part of a run's fingerprint.
-    with OwnCheckpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}"):
+    with OwnCheckpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}", say):
         return make_arm(context).fit(splits.train, splits.validation)

@@ -54,6 +54,29 @@ class Work(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": {"tokens": self.tokens, "rows": self.rows, "seconds_before": seconds}}
 
 
+class AtRest(TrainerCallback):
+    """Calls `begin` when a training begins, and `rest` wherever it could be cut off and go on: after each step, and
+    after each look at the validation rows."""
+
+    def __init__(self, begin: Callable[[], None], rest: Callable[[], None]) -> None:
+        self.begin = begin
+        self.rest = rest
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Before the first step."""
+        self.begin()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Before a look, if one is due."""
+        self.rest()
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """After a look."""
+        self.rest()
+
+
 class AfterStep(TrainerCallback):
     """Calls what a method wants to be called after each optimizer step, before the gradients go."""
 

@@ -13,28 +13,26 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
-from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalPrediction
 
 from lightune.compute import Layout, laid_out_for, layout_for, quicken
 from lightune.models import laid_out
-from lightune.progress import Progress, silent
+from lightune.progress import NOTE, Progress, silent
 from lightune.records import Plan, TrainingFacts, TrainingPoint
 from lightune.runtime import pick_device
 from lightune.training.batches import RowCollator, TokenRows
 from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, ProgressCallback, StopWhenNotFinite
+from lightune.training.checkpoints import Checkpoints
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.gradients import check_gradients
-from lightune.training.planning import carry_out, keep_plan, kept_plan, plan_training
+from lightune.training.planning import carry_out, kept_plan, plan_training
 from lightune.training.recipe import Recipe
-from lightune.training.trainer import StepTrainer
+from lightune.training.stopping import SafeStop, Stopped
+from lightune.training.trainer import NothingLeft, StepTrainer
 
 # labels [n], logits [n, k] -> metrics by name
 Measure = Callable[[NDArray[np.int64], NDArray[np.float64]], Mapping[str, float]]
 LOGGED_POINTS = 50
-# Stands beside the best checkpoint when a training is done, so that a run cut off after it does not train on.
-END = "end.json"
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,14 @@ class Trained:
     """What a training gave: facts for the record, and how many useful tokens and rows its steps took.
 
     seconds_before: what it had taken in a process that was cut off, up to the checkpoint that this one went on from.
+    notes: which checkpoints were broken and what served instead, a sentence each.
     """
 
     facts: TrainingFacts
     tokens: int
     rows: int
     seconds_before: float
+    notes: tuple[str, ...] = ()
 
 
 def fit(
@@ -69,18 +69,19 @@ def fit(
     """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
 
     head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
-    was cut off goes on from the last one in it. demands: what the method asks for beside gradients. callbacks: hear of
-    the training too; one that raises ends it, and its checkpoints stay. plan: how it
-    is computed; None: as the part that was cut off was, else as is best here. Raises RunError when the training
-    diverges.
+    was cut off goes on from the last whole one in it, and one that had ended is not trained again. demands: what the
+    method asks for beside gradients. callbacks: hear of the training too; one that raises ends it, and its checkpoints
+    stay. plan: how it is computed; None: as the part that was cut off was, else as is best here. SIGINT and SIGTERM
+    end the training where it can be saved; it is, and the signal goes to whoever had it before. Raises RunError when
+    the training diverges.
     """
-    end = checkpoints / END
-    # What is called after each step keeps a state of its own, which no checkpoint has: such a training starts anew.
-    whole = None if demands.after_step is not None else _last_whole_checkpoint(checkpoints)
-    if plan is None and (whole is not None or end.exists()):
-        plan = kept_plan(checkpoints, model)
+    kept = Checkpoints(checkpoints)
+    found = kept.newest()
+    for note in found.notes:
+        progress("train", 0, recipe.steps, {NOTE: note})
+    if plan is None and found.folder is not None:
+        plan = kept_plan(found.folder, model)
     plan = plan or plan_training(model, train, recipe, pad_id)
-    keep_plan(plan, checkpoints)
     carry_out(plan, model)
     sample = RowCollator(pad_id, plan.packed)([train[row] for row in range(min(4, len(train)))])
     check_gradients(model, sample, head)
@@ -98,16 +99,13 @@ def fit(
         batch_size=recipe.batch_size,
         class_weights=_class_weights(recipe, train.labels),
         demands=demands,
+        checkpoints=kept,
     )
     trainer.remove_callback(PrinterCallback)
-    if end.exists():
-        trainer.load_end(end)
-    else:
-        with laid_out(model, training=True) if plan.laid_out else nullcontext():
-            trainer.train(resume_from_checkpoint=whole)
-        trainer.save_end(end)
+    with laid_out(model, training=True) if plan.laid_out else nullcontext():
+        _train(trainer, found.folder)
     work = trainer.work
-    return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before)
+    return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before, found.notes)
 
 
 def predict(
@@ -126,18 +124,15 @@ def predict(
         return trainer.logits_of(rows)
 
 
-def _last_whole_checkpoint(checkpoints: Path) -> str | None:
-    """Return the last checkpoint that was written to its end: one cut off while it was saved is passed over.
-
-    The Trainer writes its state last.
-    """
-    found = []
-    for folder in checkpoints.glob("checkpoint-*"):
+def _train(trainer: StepTrainer, checkpoint: Path | None) -> None:
+    with SafeStop() as trainer.stop:
         try:
-            found.append((TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME)).global_step, str(folder)))
-        except (OSError, ValueError, TypeError):
-            continue
-    return max(found)[1] if found else None
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        except NothingLeft:
+            trainer._load_best_model()
+        except Stopped:
+            trainer.save_as_stopped()
+            raise
 
 
 def _arguments(folder: Path, **options: Any) -> TrainingArguments:
@@ -176,7 +171,6 @@ def _training_arguments(recipe: Recipe, seed: int, checkpoints: Path) -> Trainin
         eval_steps=recipe.evaluate_every,
         save_strategy="steps",
         save_steps=recipe.evaluate_every,
-        save_total_limit=1,
         load_best_model_at_end=True,
         # How long a resumed training has waited for something better counts on from where it was cut off.
         restore_callback_states_from_checkpoint=True,

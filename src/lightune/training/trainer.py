@@ -1,35 +1,44 @@
-"""transformers' Trainer, taught two things: a step whose loss is one mean however it is cut up, and batches without
-padding. All else, from the optimizer to evaluation and checkpoints, is the Trainer's own.
+"""transformers' Trainer, taught four things: a step whose loss is one mean however it is cut up, batches without
+padding, checkpoints that are whole or not there, and to stop where it can be saved. All else, from the optimizer to
+evaluation, is the Trainer's own.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer
-from transformers.trainer_callback import TrainerState
+from transformers import Trainer, TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import EvalLoopOutput
 
 from lightune.compute import Layout
 from lightune.models import SEGMENTS
 from lightune.records import Plan
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
-from lightune.training.callbacks import AfterStep, Work
+from lightune.training.callbacks import AfterStep, AtRest, Work
+from lightune.training.checkpoints import Checkpoints
 from lightune.training.demands import NOTHING, Demands
-from lightune.training.planning import micro_batches
+from lightune.training.planning import keep_plan, micro_batches
+from lightune.training.saved_state import METHOD_FILE, RandomState, Resumed, load_state, save_state
+from lightune.training.stopping import SafeStop
 from lightune.training.trained_state import load_trained, save_trained
-from lightune.whole import whole_file
 
 PADDED = Layout(packed=False)
+
+
+class NothingLeft(Exception):
+    """A training that goes on from a checkpoint had come to its end already."""
 
 
 class StepTrainer(Trainer):
@@ -50,9 +59,12 @@ class StepTrainer(Trainer):
         batch_size: int = 16,
         class_weights: Tensor | None = None,
         demands: Demands = NOTHING,
+        checkpoints: Checkpoints | None = None,
+        callbacks: Sequence[TrainerCallback] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # First of all, so that whoever else hears that a training begins sees what it goes on from.
+        super().__init__(callbacks=[AtRest(self._go_on, self._look_at_random), *callbacks], **kwargs)
         self.add_callback(Work())
         if demands.after_step is not None:
             self.add_callback(AfterStep(demands.after_step))
@@ -63,6 +75,14 @@ class StepTrainer(Trainer):
         self.step_rows = step_rows
         self.batch_size = batch_size
         self.class_weights = class_weights
+        self.checkpoints = checkpoints
+        self.stop = SafeStop()
+        # Of the generators between two steps: what a step that is cut off has drawn is not to be missed.
+        self.random = RandomState.now()
+        # The step that is on disk, and whether its look at the validation rows is still to come.
+        self.kept = (0, False)
+        self._resumed: Resumed | None = None
+        self._resumed_from: Path | None = None
 
     def training_step(
         self,
@@ -75,21 +95,30 @@ class StepTrainer(Trainer):
         micro_batches = [self._prepare_inputs(batch) for batch in inputs["micro_batches"]]
         total = sum(self._weights(batch["labels"]).sum() for batch in micro_batches)
         loss = torch.zeros((), device=self.args.device)
+        tokens = rows = 0
+        with self.stop.allowed():
+            for batch in micro_batches:
+                labels = batch.pop("labels")
+                tokens += _useful_tokens(batch)
+                rows += len(labels)
+                with self.compute_loss_context_manager():
+                    part = self._share_of_loss(model, batch, labels, total)
+                self.accelerator.backward(part)
+                loss += part.detach()
         work = self.work
-        for batch in micro_batches:
-            labels = batch.pop("labels")
-            work.tokens += _useful_tokens(batch)
-            work.rows += len(labels)
-            with self.compute_loss_context_manager():
-                output = model(**batch, labels=labels) if self.demands.own_loss else model(**batch)
-                logits = output.logits.float()
-                losses = nn.functional.cross_entropy(logits, labels, reduction="none")
-                part = (losses * self._weights(labels)).sum() / total
-                if self.demands.own_loss:  # what the method adds to the mean, by this micro-batch's share of the step
-                    part = part + (output.loss - losses.mean()) * self._weights(labels).sum() / total
-            self.accelerator.backward(part)
-            loss += part.detach()
+        work.tokens += tokens
+        work.rows += rows
         return loss
+
+    def _share_of_loss(self, model: nn.Module, batch: dict[str, Any], labels: Tensor, total: Any) -> Tensor:
+        """A micro-batch's part of the step's mean."""
+        output = model(**batch, labels=labels) if self.demands.own_loss else model(**batch)
+        logits = output.logits.float()
+        losses = nn.functional.cross_entropy(logits, labels, reduction="none")
+        part: Tensor = (losses * self._weights(labels)).sum() / total
+        if self.demands.own_loss:  # what the method adds to the mean, by this micro-batch's share of the step
+            part = part + (output.loss - losses.mean()) * self._weights(labels).sum() / total
+        return part
 
     @property
     def work(self) -> Work:
@@ -112,6 +141,73 @@ class StepTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         save_trained(_whole(self.model), Path(str(output_dir or self.args.output_dir)))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:  # noqa: ARG002
+        """One of our own in place of the Trainer's, which is written in place, in pickles."""
+        assert self.checkpoints is not None
+        step, best = self.state.global_step, self.state.best_global_step or None
+        if best is not None:
+            self.state.best_model_checkpoint = str(self.checkpoints.folder(best))
+        states: Any = self.state.stateful_callbacks
+        for one in (*self.callback_handler.callbacks, self.control):
+            if isinstance(one, ExportableState):
+                states[type(one).__name__] = one.state()
+        self.checkpoints.write(step, best, self._fill)
+        self.kept = (step, self.control.should_evaluate)
+
+    def _fill(self, folder: Path) -> None:
+        """All that decides how the training goes on, into `folder`."""
+        assert self.plan is not None
+        save_trained(_whole(self.model), folder)
+        assert self.optimizer is not None
+        resumed = Resumed(self.random, float(self._tr_loss), self._globalstep_last_logged)
+        save_state(folder, self.optimizer, self.lr_scheduler, resumed)
+        if self.demands.after_step is not None:
+            save_file(self.demands.after_step.state(), folder / METHOD_FILE)
+        keep_plan(self.plan, folder)
+        self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+
+    def save_as_stopped(self) -> None:
+        """Write a checkpoint of a training that `stop` ended, unless it stands there already: in a step, of that step's
+        start; in a look at the validation rows, of the step before it, the look still to come."""
+        if self.kept != (self.state.global_step, self.control.should_evaluate):
+            self._save_checkpoint(_whole(self.model), None)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            assert self.optimizer is not None
+            self._resumed_from = Path(checkpoint)
+            self._resumed = load_state(self._resumed_from, self.optimizer, self.lr_scheduler)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:  # noqa: ARG002
+        # What the checkpoint has, or what a look that was still to come has left.
+        self.random.restore()
+
+    def _go_on(self) -> None:
+        """Put back what else the checkpoint has, as the training begins. Raises NothingLeft where it had ended."""
+        if self._resumed is None or self._resumed_from is None:
+            return
+        state, self.random = self.state, self._resumed.random
+        self._tr_loss.fill_(self._resumed.loss)
+        self._globalstep_last_logged = self._resumed.logged
+        if self.demands.after_step is not None:
+            self.demands.after_step.load(load_file(self._resumed_from / METHOD_FILE))
+        if state.best_global_step and self.checkpoints is not None:  # the folder may have been moved
+            state.best_model_checkpoint = str(self.checkpoints.folder(state.best_global_step))
+        states: Any = state.stateful_callbacks
+        ended = bool(states["TrainerControl"]["args"]["should_training_stop"])
+        self.kept = (state.global_step, self.control.should_evaluate)
+        if self.control.should_evaluate:  # it was stopped in this look
+            self.random.restore()
+            self._determine_best_metric(metrics=self._evaluate(None, None), trial=None)
+            self._save_checkpoint(_whole(self.model), None)
+            self.control = self.callback_handler.on_save(self.args, state, self.control)
+            ended = self.control.should_training_stop
+        if ended or state.global_step >= state.max_steps:
+            raise NothingLeft
+
+    def _look_at_random(self) -> None:
+        self.random = RandomState.now()
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         load_trained(_whole(model or self.model), Path(resume_from_checkpoint))
@@ -141,26 +237,14 @@ class StepTrainer(Trainer):
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """The Trainer's, with the loss taken over rows: its own is a mean over batches, which differ in size here."""
-        output = super().evaluation_loop(*args, **kwargs)
+        with self.stop.allowed():
+            output = super().evaluation_loop(*args, **kwargs)
         prefix = kwargs.get("metric_key_prefix", "eval")
         logits = np.asarray(output.predictions)
         if output.metrics and f"{prefix}_loss" in output.metrics and logits.ndim == 2:
             losses = nn.functional.cross_entropy(torch.from_numpy(logits).double(), torch.as_tensor(output.label_ids))
             output.metrics[f"{prefix}_loss"] = float(losses) if np.isfinite(logits).all() else math.nan
         return output
-
-    def save_end(self, path: Path) -> None:
-        """Write the state of a training that is done to `path`, whole or not at all."""
-        states: Any = self.state.stateful_callbacks  # a list of callbacks at first, then their states by name
-        states[Work.__name__] = self.work.state()
-        with whole_file(path) as scratch:
-            self.state.save_to_json(str(scratch))
-
-    def load_end(self, path: Path) -> None:
-        """Take state and best model from what `save_end` wrote, as if the training had just ended."""
-        self.state = TrainerState.load_from_json(str(path))
-        self._load_callback_state()
-        self._load_best_model()
 
     def logits_of(self, rows: TokenRows) -> NDArray[np.float64]:
         """Logits [n, ...] of `rows`, in their order, by the Trainer's own prediction loop."""
