@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
@@ -17,6 +19,7 @@ from lightune.errors import ConfigError, ModelError, RunError
 from lightune.records import RunKey
 from lightune.study import executors, in_process, in_worker, run_study
 from lightune.study.runs import RunSpec, read_record
+from lightune.training.trainer import StepTrainer
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, write_reviews
 
@@ -102,6 +105,34 @@ def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not
     assert "does not pass its certificate" in (tmp_path / "out" / "report.md").read_text()
     with pytest.raises(ModelError):
         lightune.load(tmp_path / "out" / "arms" / "lora")
+
+
+@pytest.mark.full
+def test_the_best_of_a_training_that_diverged_is_kept_and_answers_and_is_not_gone_on_from(
+    config, tmp_path, monkeypatch
+):
+    real = StepTrainer.training_step
+
+    def diverging(self, *args):
+        loss = real(self, *args)
+        return loss * float("nan") if self.state.global_step == 7 else loss
+
+    config = replace(config, arms=("lora",), training=TrainingConfig(max_steps=9, evaluations=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(StepTrainer, "training_step", diverging)
+        result = run_study(config, tmp_path / "out", executor=in_process)
+    run = next((tmp_path / "out" / "runs").iterdir())
+    (lora,) = result.arms
+    assert lora.status == "failed"
+    assert "the loss was nan by step 8 of 9" in lora.reason
+    assert re.search(rf"at step [36], .* kept in runs/{run.name}/best", lora.reason)
+    assert "the loss was nan by step 8" in (tmp_path / "out" / "report.md").read_text()
+    assert np.isfinite(lightune.load(run / "best").logits(["The plot is dull."])).all()
+    steps = []
+    again = run_study(config, tmp_path / "out", lambda event: steps.append(event.done), in_process)
+    assert again.arms[0].status == "done"
+    assert 1 in steps
+    assert not (run / "best").exists()
 
 
 # -------------------------------------------------------------------------------- a worker's end, seen from its parent

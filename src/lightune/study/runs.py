@@ -65,6 +65,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     Raises what the arm raises; the caller turns that into a failed record.
     """
     from lightune.arms.base import ArmContext
+    from lightune.arms.divergence import drop_best
 
     splits = portion(read_splits(Path(spec.data)), spec.config, spec.key)
     folder = Path(spec.folder)
@@ -117,6 +118,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     )
     write_whole(folder / RECORD, dumps(record))
     drop_checkpoints(folder)
+    drop_best(folder)
     return record
 
 

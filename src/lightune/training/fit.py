@@ -18,6 +18,7 @@ from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import EvalPrediction
 
 from lightune.compute import Layout, laid_out_for, layout_for, quicken
+from lightune.errors import Diverged
 from lightune.models import laid_out
 from lightune.progress import Progress, silent
 from lightune.records import Plan, TrainingFacts, TrainingPoint
@@ -71,8 +72,8 @@ def fit(
     head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
     was cut off goes on from the last one in it. demands: what the method asks for beside gradients. callbacks: hear of
     the training too; one that raises ends it, and its checkpoints stay. plan: how it
-    is computed; None: as the part that was cut off was, else as is best here. Raises RunError when the training
-    diverges.
+    is computed; None: as the part that was cut off was, else as is best here. Raises Diverged when the training
+    diverges; `model` is then as it was at its best look before, if there was one.
     """
     end = checkpoints / END
     # What is called after each step keeps a state of its own, which no checkpoint has: such a training starts anew.
@@ -104,7 +105,7 @@ def fit(
         trainer.load_end(end)
     else:
         with laid_out(model, training=True) if plan.laid_out else nullcontext():
-            trainer.train(resume_from_checkpoint=whole)
+            _train(trainer, whole)
         trainer.save_end(end)
     work = trainer.work
     return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before)
@@ -124,6 +125,16 @@ def predict(
     trainer.remove_callback(PrinterCallback)
     with laid_out_for(model, int(rows.encoded.lengths.sum())):
         return trainer.logits_of(rows)
+
+
+def _train(trainer: StepTrainer, checkpoint: str | None) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except Diverged as error:
+        if trainer.state.best_model_checkpoint is not None:
+            trainer._load_best_model()
+            error.best_step = trainer.state.best_global_step
+        raise
 
 
 def _last_whole_checkpoint(checkpoints: Path) -> str | None:
