@@ -30,6 +30,16 @@ PACKAGES = (
 )
 
 
+# How torch and the libraries below it say on a CPU, and below torch's own allocator on a GPU, that memory ran out.
+NO_MEMORY = (
+    "can't allocate memory",
+    "CUDA out of memory",
+    "ALLOC_FAILED",
+    "std::bad_alloc",
+    "could not create a memory",
+)
+
+
 @dataclass(frozen=True)
 class Device:
     """Where a model runs. name: `cpu` or `cuda`. precision: float32, or bfloat16 (autocast; weights stay float32)."""
@@ -113,6 +123,15 @@ def available_memory_bytes() -> int:
         return max(0, min(free, limit - used + files))
     except (OSError, ValueError, StopIteration):  # no such group, or "max": no limit
         return free
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that there was not enough memory: Python's, numpy's and pyarrow's MemoryError, torch's on
+    either device."""
+    if isinstance(error, MemoryError):
+        return True
+    named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    return named or (isinstance(error, RuntimeError) and any(part in str(error) for part in NO_MEMORY))
 
 
 def environment() -> dict[str, Any]:

@@ -19,8 +19,9 @@ def main(argv: list[str]) -> int:
 
     `--rehearse SPEC ANSWER` tries an arm on a few rows instead, and writes what that took.
     """
+    from lightune.errors import OutOfMemory
     from lightune.models import quiet_transformers
-    from lightune.study.executors import in_process
+    from lightune.study.executors import OUT_OF_MEMORY, attempt
     from lightune.study.runs import spec_from_json
 
     if argv[0] == "--rehearse":
@@ -30,8 +31,12 @@ def main(argv: list[str]) -> int:
         return rehearse(*argv[1:])
     spec = spec_from_json(json.loads(Path(argv[0]).read_text(encoding="utf-8")))
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    with quiet_transformers():
-        return 0 if in_process(spec, Reporter()).status == "done" else 1
+    try:
+        with quiet_transformers():
+            return 0 if attempt(spec, Reporter()).status == "done" else 1
+    except OutOfMemory as error:
+        print(json.dumps({OUT_OF_MEMORY: str(error)}), flush=True)  # noqa: T201
+        return 1
 
 
 class Reporter:

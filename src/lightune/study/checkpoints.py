@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from lightune.errors import RunError
+from lightune.runtime import out_of_memory
 
 CHECKPOINTS = "checkpoints"
 
@@ -37,6 +38,8 @@ class OwnCheckpoints:
             drop_checkpoints(self.folder)
 
     def _in_the_way(self, error: BaseException | None) -> bool:
+        if error is not None and out_of_memory(error):
+            return False  # it goes on from them with smaller micro-batches
         if isinstance(error, RunError):
             return True  # what diverged would diverge again from there
         if isinstance(error, OSError) or not isinstance(error, Exception):

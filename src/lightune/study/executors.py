@@ -11,13 +11,17 @@ import traceback
 from pathlib import Path
 from typing import Protocol
 
-from lightune.errors import LightuneError
+from lightune.errors import LightuneError, OutOfMemory
 from lightune.progress import Progress
 from lightune.records import RunRecord
+from lightune.runtime import out_of_memory
+from lightune.study.less_memory import with_less_memory
 from lightune.study.runs import RunSpec, execute_run, failed_record, read_record
 from lightune.whole import write_whole
 
 STOP_SECONDS = 10.0
+# The key of a worker's last line where it was out of memory.
+OUT_OF_MEMORY = "out_of_memory"
 
 
 class Executor(Protocol):
@@ -31,14 +35,23 @@ class Executor(Protocol):
 def in_process(spec: RunSpec, progress: Progress) -> RunRecord:
     """Do the run here. Its peak memory is then this process's, not its own. Where something unforeseen was raised goes
     to standard error."""
+    return with_less_memory(spec, progress, attempt)
+
+
+def attempt(spec: RunSpec, progress: Progress) -> RunRecord:
+    """Do the run here once. Raises OutOfMemory."""
     try:
         return execute_run(spec, progress)
     except LightuneError as error:
         return failed_record(spec, str(error))
     except Exception as error:
-        # Whatever an arm or a library raises is the run's end, not the study's: it is recorded with its kind.
         traceback.print_exc()
-        return failed_record(spec, f"{type(error).__name__}: {error}")
+        said = f"{type(error).__name__}: {error}"
+        if not out_of_memory(error):
+            # Whatever an arm or a library raises is the run's end, not the study's: it is recorded with its kind.
+            return failed_record(spec, said)
+    # Out here the error, and with it all that its frames held, is gone.
+    raise OutOfMemory(f"The run ran out of memory ({said.splitlines()[0]}).")
 
 
 def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
@@ -47,6 +60,10 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     The worker's standard output is progress as JSON lines, its standard error goes to `worker.log` in the run's folder.
     Its standard input is a pipe that nobody writes to: when this process goes, the worker sees it close and goes too.
     """
+    return with_less_memory(spec, progress, _in_worker)
+
+
+def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     folder = Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
@@ -65,14 +82,20 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
             errors="replace",
         ) as process,
     ):
+        began = log.tell()
+        lacked_memory = None
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                _pass_on(line, progress)
+                lacked_memory = _pass_on(line, progress) or lacked_memory
             code = process.wait()
         except BaseException:
             _stop(process)
             raise
+    if lacked_memory or _killed_for_memory(code, folder, began):
+        raise OutOfMemory(
+            lacked_memory or "The run's process was killed, most likely because the machine ran out of memory."
+        )
     record = read_record(folder)
     if code == 0 and record is not None:
         return record
@@ -81,13 +104,25 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     return failed_record(spec, _why(code, folder))
 
 
-def _pass_on(line: str, progress: Progress) -> None:
+def _pass_on(line: str, progress: Progress) -> str | None:
+    """Pass progress on. Returns what a worker that was out of memory says at its end."""
     try:
         event = json.loads(line)
+        if OUT_OF_MEMORY in event:
+            return str(event[OUT_OF_MEMORY])
         told = event["phase"], event["done"], event["total"], event["facts"]
     except (ValueError, KeyError, TypeError):
-        return  # something else that a library printed
+        return None  # something else that a library printed
     progress(*told)
+    return None
+
+
+def _killed_for_memory(code: int, folder: Path, began: int) -> bool:
+    """Whether a worker that left with `code` was ended by the system, or by its allocator, for want of memory. began:
+    where its part of the log begins. Nobody here sends SIGKILL to one whose end is waited for."""
+    if code == -signal.SIGKILL:
+        return True
+    return code == -signal.SIGABRT and b"bad_alloc" in (folder / "worker.log").read_bytes()[began:]
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -101,11 +136,6 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 def _why(code: int, folder: Path) -> str:
     log = folder / "worker.log"
-    if code == -signal.SIGKILL:
-        return (
-            "The run's process was killed, most likely because the machine ran out of memory. "
-            "Try a smaller --batch-size."
-        )
     if code < 0:
         return f"The run's process was ended by signal {-code} ({signal.Signals(-code).name})."
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()

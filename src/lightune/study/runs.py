@@ -37,7 +37,7 @@ class RunSpec:
     """All a worker needs: plain data, paths as text.
 
     arm: as it was asked for. data: where `write_splits` put the splits. artifact: where it is saved; None: it is not.
-    cache: a folder for what several runs compute alike.
+    cache: a folder for what several runs compute alike. halvings: how often it was out of memory before.
     """
 
     config: StudyConfig
@@ -48,6 +48,7 @@ class RunSpec:
     folder: str
     artifact: str | None
     cache: str
+    halvings: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -83,6 +84,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         scratch=folder,
         cache=Path(spec.cache),
         progress=progress,
+        halvings=spec.halvings,
     )
     fitted = _fit(context, splits, spec.fingerprint)
     answers = answers_of(fitted, splits)

@@ -15,7 +15,7 @@ from lightune.arms import settled
 from lightune.config import StudyConfig, config_to_yaml
 from lightune.data import load_splits, save_rows
 from lightune.errors import ConfigError
-from lightune.progress import Progress
+from lightune.progress import NOTICE, Progress
 from lightune.records import RunKey, RunRecord, Splits, StudyResult, dumps
 from lightune.report import write_report
 from lightune.runtime import environment
@@ -34,7 +34,8 @@ from lightune.whole import write_whole
 @dataclass(frozen=True)
 class Event:
     """What a study tells while it runs. kind: `data`, `start`, `progress`, `done`, `failed`, `kept`, `evaluate` (phase:
-    what is being worked out), `ranked` (phase: what came of --label-next), `written`. title: what to call the run."""
+    what is being worked out), `ranked` (phase: what came of --label-next), `notice` (phase: a sentence
+    that people are to hear), `written`. title: what to call the run."""
 
     kind: str
     run: RunKey | None = None
@@ -145,7 +146,10 @@ def _said(on_event: Callable[[Event], None]) -> Callable[[str], None]:
 
 def _forward(run: PlannedRun, on_event: Callable[[Event], None]) -> Progress:
     def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
-        on_event(Event("progress", run.key, phase, done, total, facts, title=run.title))
+        if phase == NOTICE:
+            on_event(Event(NOTICE, run.key, str(facts["said"]), title=run.title))
+        else:
+            on_event(Event("progress", run.key, phase, done, total, facts, title=run.title))
 
     return progress
 

@@ -27,7 +27,7 @@ from lightune.training.batches import RowCollator, TokenRows
 from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, ProgressCallback, StopWhenNotFinite
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.gradients import check_gradients
-from lightune.training.planning import carry_out, keep_plan, kept_plan, plan_training
+from lightune.training.planning import carry_out, keep_plan, kept_plan, lessened, plan_training
 from lightune.training.recipe import Recipe
 from lightune.training.trainer import StepTrainer
 
@@ -66,13 +66,15 @@ def fit(
     demands: Demands = NOTHING,
     callbacks: Sequence[TrainerCallback] = (),
     plan: Plan | None = None,
+    halvings: int = 0,
 ) -> Trained:
     """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
 
     head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
     was cut off goes on from the last one in it. demands: what the method asks for beside gradients. callbacks: hear of
     the training too; one that raises ends it, and its checkpoints stay. plan: how it
-    is computed; None: as the part that was cut off was, else as is best here. Raises Diverged when the training
+    is computed; None: as the part that was cut off was, else as is best here. halvings: how often its run was out of
+    memory, for each of which a micro-batch has half the tokens. Raises Diverged when the training
     diverges; `model` is then as it was at its best look before, if there was one.
     """
     end = checkpoints / END
@@ -81,6 +83,7 @@ def fit(
     if plan is None and (whole is not None or end.exists()):
         plan = kept_plan(checkpoints, model)
     plan = plan or plan_training(model, train, recipe, pad_id)
+    plan = lessened(plan, halvings, model, train, recipe.batch_size)
     keep_plan(plan, checkpoints)
     carry_out(plan, model)
     sample = RowCollator(pad_id, plan.packed)([train[row] for row in range(min(4, len(train)))])
