@@ -125,6 +125,19 @@ def available_memory_bytes() -> int:
         return free
 
 
+def swap_bytes() -> int:
+    """Bytes that the system may still put aside on a disk for this process; none of a GPU's."""
+    import psutil
+
+    if pick_device().name == "cuda":
+        return 0
+    free = int(psutil.swap_memory().free)
+    try:
+        return min(free, int((CONTROL_GROUP / "memory.swap.max").read_text()))
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return free
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that there was not enough memory: Python's, numpy's and pyarrow's MemoryError, torch's on
     either device."""

@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
     """
     from lightune.errors import OutOfMemory
     from lightune.models import quiet_transformers
-    from lightune.study.executors import OUT_OF_MEMORY, attempt
+    from lightune.study.executors import FAILED, OUT_OF_MEMORY, attempt
     from lightune.study.runs import spec_from_json
 
     if argv[0] == "--rehearse":
@@ -33,10 +33,13 @@ def main(argv: list[str]) -> int:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         with quiet_transformers():
-            return 0 if attempt(spec, Reporter()).status == "done" else 1
+            record = attempt(spec, Reporter())
+        last = {} if record.status == "done" else {FAILED: record.reason}
     except OutOfMemory as error:
-        print(json.dumps({OUT_OF_MEMORY: str(error)}), flush=True)  # noqa: T201
-        return 1
+        last = {OUT_OF_MEMORY: str(error)}
+    if last:
+        print(json.dumps(last), flush=True)  # noqa: T201
+    return 1 if last else 0
 
 
 class Reporter:

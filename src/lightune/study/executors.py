@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Protocol
 
+from lightune.disk import disk_fault
 from lightune.errors import LightuneError, OutOfMemory
 from lightune.progress import Progress
 from lightune.records import RunRecord
@@ -20,8 +22,8 @@ from lightune.study.runs import RunSpec, execute_run, failed_record, read_record
 from lightune.whole import write_whole
 
 STOP_SECONDS = 10.0
-# The key of a worker's last line where it was out of memory.
-OUT_OF_MEMORY = "out_of_memory"
+# The key of the last line of a worker that failed: there may be no room for a record.
+OUT_OF_MEMORY, FAILED = "out_of_memory", "failed"
 
 
 class Executor(Protocol):
@@ -45,7 +47,11 @@ def attempt(spec: RunSpec, progress: Progress) -> RunRecord:
     except LightuneError as error:
         return failed_record(spec, str(error))
     except Exception as error:
-        traceback.print_exc()
+        full = disk_fault(error, Path(spec.folder))
+        if full is not None:
+            return failed_record(spec, full)
+        with contextlib.suppress(OSError):  # the log may lie on a disk that takes no more
+            traceback.print_exc()
         said = f"{type(error).__name__}: {error}"
         if not out_of_memory(error):
             # Whatever an arm or a library raises is the run's end, not the study's: it is recorded with its kind.
@@ -83,33 +89,33 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
         ) as process,
     ):
         began = log.tell()
-        lacked_memory = None
+        last: dict[str, str] = {}
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                lacked_memory = _pass_on(line, progress) or lacked_memory
+                last = _pass_on(line, progress) or last
             code = process.wait()
         except BaseException:
             _stop(process)
             raise
-    if lacked_memory or _killed_for_memory(code, folder, began):
-        raise OutOfMemory(
-            lacked_memory or "The run's process was killed, most likely because the machine ran out of memory."
-        )
+    if OUT_OF_MEMORY in last:
+        raise OutOfMemory(last[OUT_OF_MEMORY])
+    if _killed_for_memory(code, folder, began):
+        raise OutOfMemory("The run's process was killed, most likely because the machine ran out of memory.")
     record = read_record(folder)
     if code == 0 and record is not None:
         return record
     if record is not None and record.status == "failed":
         return record
-    return failed_record(spec, _why(code, folder))
+    return failed_record(spec, last.get(FAILED) or _why(code, folder))
 
 
-def _pass_on(line: str, progress: Progress) -> str | None:
-    """Pass progress on. Returns what a worker that was out of memory says at its end."""
+def _pass_on(line: str, progress: Progress) -> dict[str, str] | None:
+    """Pass progress on. Returns the last words of a worker that failed."""
     try:
         event = json.loads(line)
-        if OUT_OF_MEMORY in event:
-            return str(event[OUT_OF_MEMORY])
+        if OUT_OF_MEMORY in event or FAILED in event:
+            return {name: str(said) for name, said in event.items()}
         told = event["phase"], event["done"], event["total"], event["facts"]
     except (ValueError, KeyError, TypeError):
         return None  # something else that a library printed

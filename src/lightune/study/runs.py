@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -133,10 +134,12 @@ def read_record(folder: Path) -> RunRecord | None:
 
 
 def failed_record(spec: RunSpec, reason: str) -> RunRecord:
-    """Make the record of a run that did not get to its end, and write it."""
+    """Make the record of a run that did not get to its end, and write it where there is room: a run without a record
+    is tried again as one with a failed record is."""
     record = RunRecord(spec.key, "failed", reason, (spec.key.seed,), spec.fingerprint)
-    Path(spec.folder).mkdir(parents=True, exist_ok=True)
-    write_whole(Path(spec.folder) / RECORD, dumps(record))
+    with contextlib.suppress(OSError):
+        Path(spec.folder).mkdir(parents=True, exist_ok=True)
+        write_whole(Path(spec.folder) / RECORD, dumps(record))
     return record
 
 

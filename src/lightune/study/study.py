@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from lightune.arms import settled
 from lightune.config import StudyConfig, config_to_yaml
 from lightune.data import load_splits, save_rows
+from lightune.disk import told_of_the_disk
 from lightune.errors import ConfigError
 from lightune.progress import NOTICE, Progress
 from lightune.records import RunKey, RunRecord, Splits, StudyResult, dumps
@@ -27,6 +28,7 @@ from lightune.study.identity import check_same_runs, check_same_study, run_finge
 from lightune.study.labelling import rank_for_labelling
 from lightune.study.plan import PlannedRun, is_kept, plan_runs
 from lightune.study.preflight import preflight
+from lightune.study.resources import check_machine
 from lightune.study.runs import RunSpec
 from lightune.whole import write_whole
 
@@ -57,16 +59,26 @@ def run_study(
     """Run what is not done yet of `config` in the folder `out`, evaluate all, write results and report.
 
     The same call again resumes; more arms or seeds extend the study. Everything that can be wrong with the user's
-    input is found before anything is written. Raises InputError; a run that fails is recorded and does not stop the
-    others.
+    input is found before anything is written. Raises InputError, and MachineError for memory or room on a disk that is
+    not there; a run that fails is recorded and does not stop the others.
     """
     folder = StudyFolder(Path(out).expanduser())
-    on_event = on_event or _ignore
+    with told_of_the_disk(folder.root):
+        return _run_study(config, folder, on_event or _ignore, executor)
+
+
+def _run_study(
+    config: StudyConfig, folder: StudyFolder, on_event: Callable[[Event], None], executor: Executor
+) -> StudyResult:
     config = check_same_study(folder, replace(config, arms=tuple(settled(arm) for arm in config.arms)))
     splits = load_splits(config.data)
     digest = preflight(config, splits)
-    check_same_runs(folder, _fingerprints(config, splits, digest))
+    fingerprints = _fingerprints(config, splits, digest)
+    done = check_same_runs(folder, fingerprints)
+    said = check_machine(folder, config, splits, [run for run in fingerprints if run.key not in done])
     on_event(Event("data", splits=splits))
+    for sentence in said:
+        on_event(Event(NOTICE, phase=sentence))
     folder.root.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
         # Another process may have worked here since the first look.
