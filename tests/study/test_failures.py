@@ -162,6 +162,10 @@ def worker(tmp_path, monkeypatch):
     [
         ("kill -9 $$", "ran out of memory"),
         ("kill -TERM $$", "SIGTERM"),
+        ("echo std::bad_alloc >&2; kill -ABRT $$", "ran out of memory"),
+        ("kill -ABRT $$", "SIGABRT"),
+        ("""echo '{"out_of_memory": "nothing left"}'; exit 1""", "nothing left"),
+        ("""echo '{"failed": "no room for a record"}'; exit 1""", "no room for a record"),
         ("echo first >&2; echo the last words >&2; exit 3", "code 3: the last words"),
         ("exit 4", "code 4"),
         ("exit 0", "code 0"),

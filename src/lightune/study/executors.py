@@ -74,10 +74,12 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
     write_whole(folder / "spec.json", json.dumps(spec.to_json()))
+    log_file = folder / "worker.log"
+    began = log_file.stat().st_size if log_file.exists() else 0
     # -P: a user's datasets.py in the working directory must not take the library's place.
     command = [sys.executable, "-P", "-m", "lightune.worker", str(folder / "spec.json")]
     with (
-        (folder / "worker.log").open("ab") as log,
+        log_file.open("ab") as log,
         subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -88,7 +90,6 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
             errors="replace",
         ) as process,
     ):
-        began = log.tell()
         last: dict[str, str] = {}
         try:
             assert process.stdout is not None

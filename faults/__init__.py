@@ -1,0 +1,1 @@
+"""What goes wrong with machines, disks and input, made to happen: see docs/reliability.md."""
