@@ -41,7 +41,7 @@ def run(work: Path, short: bool = False) -> list[Line]:
     uninterrupted = study(data, whole, *OPTIONS)
     if uninterrupted.code != 0:
         raise RuntimeError(f"the study that nothing happens to failed: {uninterrupted.said}")
-    kills = ((5, 8),) if short else ((1, 8), (3, 4), (5, 8), (7, 2))
+    kills = ((5, 4),) if short else ((1, 4), (3, 2), (5, 4), (7, 2))
     limits = ((5, 14),) if short else ((2, 14), (5, 14), (7, 12))
     ended = [_faulty(data, work / f"kill-{step}-{rows}", "kill", step, rows) for step, rows in kills]
     killed = _line("killed", "SIGKILL of a worker", whole, ended)

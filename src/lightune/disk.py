@@ -35,7 +35,8 @@ def disk_fault(error: BaseException, folder: Path) -> str | None:
     if number == errno.EROFS:
         return f"{place} cannot be written: {said}. Give the same command again where it can."
     limit = ", which a limit on the size of files (ulimit -f) does too" if number == errno.EFBIG else ""
-    return f"{place} cannot be written: {said}{limit}; {_free(place)}. {GO_ON}"
+    go_on = GO_ON.replace("Make room", "Raise the limit or make room") if limit else GO_ON
+    return f"{place} cannot be written: {said}{limit}; {_free(place)}. {go_on}"
 
 
 @contextmanager
@@ -105,4 +106,7 @@ def _free(place: Path) -> str:
 
 
 def _size(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e3:,.0f} kB"
