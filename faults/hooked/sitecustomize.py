@@ -27,7 +27,9 @@ def hook() -> None:
     real = module.StepTrainer.training_step
 
     def step(self, model, inputs, *rest):
-        if self.state.global_step == int(os.environ["LIGHTUNE_FAULT_STEP"]):
+        rows = max(len(batch["labels"]) for batch in inputs["micro_batches"])
+        too_many = rows > int(os.environ["LIGHTUNE_FAULT_ROWS"])
+        if too_many and self.state.global_step == int(os.environ["LIGHTUNE_FAULT_STEP"]):
             if os.environ["LIGHTUNE_FAULT"] == "limit":
                 most = address_space() + int(os.environ["LIGHTUNE_FAULT_BYTES"])
                 resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))

@@ -37,6 +37,7 @@ NO_MEMORY = (
     "ALLOC_FAILED",
     "std::bad_alloc",
     "could not create a memory",
+    "could not create a primitive",
 )
 
 
