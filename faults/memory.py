@@ -42,22 +42,22 @@ def run(work: Path, short: bool = False) -> list[Line]:
     if uninterrupted.code != 0:
         raise RuntimeError(f"the study that nothing happens to failed: {uninterrupted.said}")
     kills = ((5, 4),) if short else ((1, 4), (3, 2), (5, 4), (7, 2))
-    limits = ((5, 14),) if short else ((2, 14), (5, 14), (7, 12))
+    limits = ((5, 4),) if short else ((2, 4), (5, 4), (7, 2))
     ended = [_faulty(data, work / f"kill-{step}-{rows}", "kill", step, rows) for step, rows in kills]
     killed = _line("killed", "SIGKILL of a worker", whole, ended)
-    ended = [_faulty(data, work / f"limit-{step}-{room}", "limit", step, room) for step, room in limits]
+    ended = [_faulty(data, work / f"limit-{step}-{rows}", "limit", step, rows) for step, rows in limits]
     limited = _line("limited", "a limit of the address space (RLIMIT_AS)", whole, ended)
     return [killed, limited, _hopeless(data, work / "hopeless")]
 
 
 def _faulty(data: Path, out: Path, kind: str, step: int, bound: int) -> tuple[Path, Ended]:
-    """A study whose worker meets a fault at `step`. bound: rows of a micro-batch, or megabytes."""
+    """A study whose worker meets a fault at `step`, where a micro-batch has more rows than `bound`."""
     say(f"memory: {kind} at step {step}, {bound}")
     told = {
         "LIGHTUNE_FAULT": kind,
         "LIGHTUNE_FAULT_STEP": str(step),
         "LIGHTUNE_FAULT_ROWS": str(bound),
-        "LIGHTUNE_FAULT_BYTES": str(bound * 2**20),
+        "LIGHTUNE_FAULT_BYTES": str(8 * 2**20),
         "PYTHONPATH": os.pathsep.join([str(HOOKED), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     return out, study(data, out, *OPTIONS, environment=told)
