@@ -5,8 +5,10 @@
     │   ├── ConfigError           options that are wrong, or do not go together
     │   ├── DataError             a data set that is absent, unreadable or unfit
     │   └── ModelError            a model or artefact that is absent, unreadable or unfit
+    ├── MachineError              the machine lacks what the work needs: memory, room or a right to write on a disk
     └── RunError                  a run that failed while it worked (a head that never learns, a reload differs)
-        └── Diverged              a training whose numbers ran away, mostly by its learning rate
+        ├── Diverged              a training whose numbers ran away, mostly by its learning rate
+        └── OutOfMemory           a run for which there was not enough memory
 
 Every message says what was expected, what was seen and what to do, in one or two sentences, and is fit to be shown
 to a user as it stands.
@@ -37,9 +39,20 @@ class ModelError(InputError):
     """A model or artefact that is absent, unreadable or unfit for the task."""
 
 
+class MachineError(LightuneError):
+    """The machine lacks what the work needs. What is done stays, and the same command goes on from it."""
+
+
 class RunError(LightuneError):
     """A run that failed while it worked."""
 
 
 class Diverged(RunError):
-    """A training whose loss or gradient was no finite number any more."""
+    """A training whose numbers were no finite ones any more. best_step: of the look at validation rows that the model
+    was put back to; None where there was none before."""
+
+    best_step: int | None = None
+
+
+class OutOfMemory(RunError):
+    """A run for which there was not enough memory."""

@@ -12,6 +12,10 @@ Progress = Callable[[str, int, int, dict[str, Any]], None]
 NOTE = "note"
 
 
+# The phase of something that people are to hear: its fact `said` is a sentence.
+NOTICE = "notice"
+
+
 def counting(total: int, say: Callable[[int, int], None]) -> Callable[[int], None]:
     """Turn "so many more are done" into `say`(done so far, total)."""
     done = 0

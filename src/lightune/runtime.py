@@ -30,6 +30,17 @@ PACKAGES = (
 )
 
 
+# How torch and the libraries below it say on a CPU, and below torch's own allocator on a GPU, that memory ran out.
+NO_MEMORY = (
+    "can't allocate memory",
+    "CUDA out of memory",
+    "ALLOC_FAILED",
+    "std::bad_alloc",
+    "could not create a memory",
+    "could not create a primitive",
+)
+
+
 @dataclass(frozen=True)
 class Device:
     """Where a model runs. name: `cpu` or `cuda`. precision: float32, or bfloat16 (autocast; weights stay float32)."""
@@ -113,6 +124,28 @@ def available_memory_bytes() -> int:
         return max(0, min(free, limit - used + files))
     except (OSError, ValueError, StopIteration):  # no such group, or "max": no limit
         return free
+
+
+def swap_bytes() -> int:
+    """Bytes that the system may still put aside on a disk for this process; none of a GPU's."""
+    import psutil
+
+    if pick_device().name == "cuda":
+        return 0
+    free = int(psutil.swap_memory().free)
+    try:
+        return min(free, int((CONTROL_GROUP / "memory.swap.max").read_text()))
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return free
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that there was not enough memory: Python's, numpy's and pyarrow's MemoryError, torch's on
+    either device."""
+    if isinstance(error, MemoryError):
+        return True
+    named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    return named or (isinstance(error, RuntimeError) and any(part in str(error) for part in NO_MEMORY))
 
 
 def environment() -> dict[str, Any]:

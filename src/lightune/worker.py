@@ -41,18 +41,25 @@ def main(argv: list[str]) -> int:
 def _run(asked: Path) -> int:
     from filelock import FileLock, Timeout
 
+    from lightune.errors import OutOfMemory
     from lightune.models import quiet_transformers
-    from lightune.study.executors import in_process
+    from lightune.study.executors import FAILED, OUT_OF_MEMORY, attempt
     from lightune.study.runs import failed_record, spec_from_json
 
     spec = spec_from_json(json.loads(asked.read_text(encoding="utf-8")))
     try:
         # The worker of a study that was killed goes a moment later than the study, and may be writing until then.
         with FileLock(Path(spec.folder) / ".lock", timeout=ORPHAN_SECONDS), quiet_transformers():
-            return 0 if in_process(spec, Reporter()).status == "done" else 1
+            record = attempt(spec, Reporter())
+        last = {} if record.status == "done" else {FAILED: record.reason}
+    except OutOfMemory as error:
+        last = {OUT_OF_MEMORY: str(error)}
     except Timeout:
-        failed_record(spec, f"A process of an earlier study is still at it. End it: it holds {spec.folder}/.lock.")
-        return 1
+        reason = f"A process of an earlier study is still at it. End it: it holds {spec.folder}/.lock."
+        last = {FAILED: failed_record(spec, reason).reason}
+    if last:
+        print(json.dumps(last), flush=True)  # noqa: T201
+    return 1 if last else 0
 
 
 class Reporter:

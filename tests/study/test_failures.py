@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from safetensors.torch import load_file, save_file
@@ -22,6 +24,7 @@ from lightune.errors import ConfigError, ModelError, RunError
 from lightune.records import RunKey
 from lightune.study import executors, in_process, in_worker, run_study
 from lightune.study.runs import RunSpec, failed_record, read_record
+from lightune.training.trainer import StepTrainer
 from tests.fixtures.reviews import make_reviews, write_csv
 from tests.study.shared import never, quick_config, write_reviews
 
@@ -111,6 +114,34 @@ def test_an_artefact_that_answers_differently_once_reloaded_is_a_failure_and_not
         lightune.load(tmp_path / "out" / "arms" / "lora")
 
 
+@pytest.mark.full
+def test_the_best_of_a_training_that_diverged_is_kept_and_answers_and_is_not_gone_on_from(
+    config, tmp_path, monkeypatch
+):
+    real = StepTrainer.training_step
+
+    def diverging(self, *args):
+        loss = real(self, *args)
+        return loss * float("nan") if self.state.global_step == 7 else loss
+
+    config = replace(config, arms=("lora",), training=TrainingConfig(max_steps=9, evaluations=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(StepTrainer, "training_step", diverging)
+        result = run_study(config, tmp_path / "out", executor=in_process)
+    run = next((tmp_path / "out" / "runs").iterdir())
+    (lora,) = result.arms
+    assert lora.status == "failed"
+    assert "the loss was nan by step 8 of 9" in lora.reason
+    assert re.search(rf"at step [36], .* kept in runs/{run.name}/best", lora.reason)
+    assert "the loss was nan by step 8" in (tmp_path / "out" / "report.md").read_text()
+    assert np.isfinite(lightune.load(run / "best").logits(["The plot is dull."])).all()
+    steps = []
+    again = run_study(config, tmp_path / "out", lambda event: steps.append(event.done), in_process)
+    assert again.arms[0].status == "done"
+    assert 1 in steps
+    assert not (run / "best").exists()
+
+
 # -------------------------------------------------------------------------------- a worker's end, seen from its parent
 
 
@@ -139,6 +170,10 @@ def worker(tmp_path, monkeypatch):
         ("kill -9 $$", "ran out of memory"),
         ("kill -TERM $$", "SIGTERM"),
         ("exit 143", "SIGTERM"),
+        ("echo std::bad_alloc >&2; kill -ABRT $$", "ran out of memory"),
+        ("kill -ABRT $$", "SIGABRT"),
+        ("""echo '{"out_of_memory": "nothing left"}'; exit 1""", "nothing left"),
+        ("""echo '{"failed": "no room for a record"}'; exit 1""", "no room for a record"),
         ("echo first >&2; echo the last words >&2; exit 3", "code 3: the last words"),
         ("exit 4", "code 4"),
         ("exit 0", "code 0"),
@@ -217,7 +252,7 @@ def test_a_worker_waits_for_one_that_is_still_at_the_run(spec, monkeypatch):
         done.append(spec.key)
         return failed_record(spec, "It was done.")
 
-    monkeypatch.setattr(executors, "in_process", run)
+    monkeypatch.setattr(executors, "attempt", run)
     with FileLock(folder / ".lock"):
         assert worker_module._run(asked) == 1
     assert not done

@@ -81,7 +81,7 @@ def test_the_last_step_is_looked_at_wherever_the_interval_falls(bases, tmp_path)
 def test_a_training_that_diverges_says_so(bases, tmp_path):
     training = Training(bases["gpt2"])
     recipe = training.recipe(max_steps=30, learning_rate=1e20, schedule="constant", warmup=0.0, patience=0)
-    with pytest.raises(RunError, match=r"The training diverged: .* by step \d+ of 30\. Try a smaller --learning-rate"):
+    with pytest.raises(RunError, match=r"diverged: .* by step \d+ of 30.*\. Try a --learning-rate smaller"):
         training.fit(recipe, tmp_path)
 
 
@@ -115,7 +115,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(bases, tmp_path)
     first = Training(bases["gpt2"])
     with pytest.raises(CutOff):
         first.fit(recipe, tmp_path / "cut", progress=cut_off_after(5))
-    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint-2", "checkpoint-4"}
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"checkpoint-2", "checkpoint-4", "plan.json"}
     second = Training(bases["gpt2"])
     resumed = second.fit(recipe, tmp_path / "cut")
 

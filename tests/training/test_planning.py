@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +14,15 @@ from lightune.compute import kept_bytes, quicken
 from lightune.methods import fused_lora
 from lightune.records import Plan
 from lightune.training import planning
-from lightune.training.planning import carry_out, fit_memory, keep_plan, kept_plan, plan_training
+from lightune.training.planning import (
+    carry_out,
+    fit_memory,
+    keep_plan,
+    kept_plan,
+    lessened,
+    micro_batches,
+    plan_training,
+)
 from tests.fixtures.bases import largest_difference
 from tests.training.tiny import Training
 
@@ -49,7 +58,7 @@ def test_what_a_step_keeps_grows_with_its_tokens_and_leaves_weights_out(bases: d
 def test_a_plan_names_each_choice_and_its_reason(bases: dict[str, Path]) -> None:
     training = Training(bases["gpt2"])
     plan = plan_training(training.model, training.train, training.recipe(), training.pad_id)
-    choices = {field.name for field in dataclasses.fields(Plan)} - {"reasons"}
+    choices = {field.name for field in dataclasses.fields(Plan)} - {"reasons", "halvings"}
     assert set(plan.reasons) == choices
     assert plan.packed
     assert not plan.checkpointing
@@ -178,3 +187,21 @@ def test_plans_differ_and_what_is_learned_does_not(bases: dict[str, Path], tmp_p
         found.append(training.weights())
     for other in found[1:]:
         assert max((found[0][name] - other[name]).abs().max().item() for name in other) < 2e-5
+
+
+def test_less_memory_halves_micro_batches_and_computes_again_once_a_text_fills_one(bases: dict[str, Path]) -> None:
+    training = Training(bases["gpt2"])
+    plan = plan_training(training.model, training.train, training.recipe(), training.pad_id)
+    longest = int(training.train.encoded.lengths.max())
+    found = [lessened(plan, times, training.model, training.train, 4) for times in range(4)]
+    assert found[0] == plan
+    assert [one.micro_tokens for one in found[1:]] == [4 * longest >> times for times in (1, 2, 3)]
+    assert [one.checkpointing for one in found] == [False, False, False, True]
+    assert not found[1].laid_out
+    assert found[1].halvings == 1
+    # One that was kept with the checkpoints allows for what was known when it was made.
+    assert lessened(found[1], 1, training.model, training.train, 4) == found[1]
+    assert lessened(found[1], 2, training.model, training.train, 4).micro_tokens == longest
+    rows = np.arange(16)
+    cut = micro_batches(found[2], training.train.encoded.lengths[rows], 4)
+    assert sorted(row for batch in cut for row in batch) == rows.tolist()

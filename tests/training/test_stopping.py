@@ -129,7 +129,7 @@ def test_a_training_that_signals_meet_everywhere_ends_as_if_there_had_been_none(
     for moment in moments[:2]:
         with pytest.raises(KeyboardInterrupt):
             training.run(monkeypatch, moment)
-    assert {path.name for path in training.folder.iterdir()} == {"checkpoint-1"}
+    assert {path.name for path in training.folder.iterdir()} == {"checkpoint-1", "plan.json"}
     ends = 0
     for moment in moments[2:]:
         try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from torch import nn
 
 from lightune.arms.base import ArmContext, FitFacts
+from lightune.arms.divergence import NOTHING_MEASURED, kept_best
 from lightune.arms.fitted_model import FittedModel, load_base
 from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.arms.rate_search import VALIDATION_ROWS, best_rate, rate_trials, search, trial_steps
@@ -81,12 +84,21 @@ class AdapterArm:
         start = time.perf_counter() - prepared
         model = self.adapted(base, lesson)
         before = factors(model) if self._changes_base else {}
-        facts = train_model(context, base, model, lesson, start, self.demands(model), trials, self.trunk)
+        try:
+            facts = train_model(context, base, model, lesson, start, self.demands(model), trials, self.trunk)
+        except Diverged as error:
+            best = partial(self._fitted, base, model, encoder, NOTHING_MEASURED, before)
+            raise kept_best(error, context, best) from error
         facts = _with_search(facts, context.config.methods.searched)
+        return self._fitted(base, model, encoder, facts, before)
+
+    def _fitted(
+        self, base: Classifier, model: nn.Module, encoder: Encoder, facts: FitFacts, before: Mapping[str, Any]
+    ) -> FittedAdapter:
         if self._changes_base:
-            base, _ = load_base(context)
+            base, _ = load_base(self.context)
             model = as_plain_lora(model, before, base.model, base.head.modules)
-        return FittedAdapter(context, base, model, encoder, facts, self.method)
+        return FittedAdapter(self.context, base, model, encoder, facts, self.method)
 
     def plan(self, train: Rows, validation: Rows) -> Plan:
         """What a training on `train` would be computed by on this machine; trains nothing."""

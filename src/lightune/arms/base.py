@@ -20,7 +20,8 @@ class ArmContext:
     """What an arm may know of the study it runs in.
 
     spec: the arm as it was asked for: its name, or `NAME=FILE`. scratch: a folder of its run's own, where a cut off
-    run finds what it had saved. cache: a folder of the study's, for what several runs would compute alike.
+    run finds what it had saved. cache: a folder of the study's, for what several runs would compute alike. halvings:
+    how often the run was out of memory before, and so is to be computed in halves of what it would be.
     """
 
     spec: str
@@ -33,6 +34,7 @@ class ArmContext:
     scratch: Path
     cache: Path
     progress: Progress
+    halvings: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lightune.arms.base import ArmContext
+from lightune.arms.divergence import NOTHING_MEASURED, kept_best
 from lightune.arms.fitted_model import FittedModel, load_base
 from lightune.arms.trained_model import planned, prepare, train_model
 from lightune.artifacts import MODEL, save_model_artifact
+from lightune.errors import Diverged
 from lightune.records import Plan, Rows
 from lightune.training import FULL_RATES
 
@@ -27,8 +30,13 @@ class FullArm:
         base.model.requires_grad_(True)
         lesson = prepare(self.context, base, encoder, FULL_RATES, train, validation)
         lesson = replace(lesson, recipe=replace(lesson.recipe, top_blocks=None))  # which are for adapters
-        facts = train_model(self.context, base, base.model, lesson, start)
-        return FittedFull(self.context, base, base.model, encoder, facts, (self.context.seed,))
+        seeds = (self.context.seed,)
+        try:
+            facts = train_model(self.context, base, base.model, lesson, start)
+        except Diverged as error:
+            best = partial(FittedFull, self.context, base, base.model, encoder, NOTHING_MEASURED, seeds)
+            raise kept_best(error, self.context, best) from error
+        return FittedFull(self.context, base, base.model, encoder, facts, seeds)
 
     def plan(self, train: Rows, validation: Rows) -> Plan:
         """What a training on `train` would be computed by on this machine; trains nothing."""

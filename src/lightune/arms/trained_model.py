@@ -134,7 +134,19 @@ def teach(
             progress=progress,
             demands=replace(demands, rate_factors={**demands.rate_factors, **_head_factors(base, lesson.recipe)}),
             callbacks=callbacks,
+            halvings=context.halvings,
         )
+
+
+def _out_of_memory(plan: Plan | None) -> tuple[str, ...]:
+    if plan is None or not plan.halvings:
+        return ()
+    times = "once" if plan.halvings == 1 else f"{plan.halvings} times"
+    again = ", and activations were computed again" if plan.checkpointing else ""
+    return (
+        f"The run was out of memory {times} and went on from its last checkpoint with micro-batches of at most "
+        f"{plan.micro_tokens:,} tokens{again}. The rows of each optimizer step are the same as without that.",
+    )
 
 
 def _head_factors(base: Classifier, recipe: Recipe) -> dict[str, float]:
@@ -168,6 +180,7 @@ def train_model(
         f"{cut:,} of {len(rows):,} training texts were cut at {lesson.max_length} tokens.",
         *(trunk.notes if trunk is not None else ()),
         *trained.notes,
+        *_out_of_memory(trained.facts.plan),
     )
     use = f"chose the step by {recipe.select_by}" + (", and when to stop" if recipe.patience else "")
     return FitFacts(

@@ -9,12 +9,14 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from lightune.cli import compare, export, inspect, methods, predict, push, report, search, serve, study, verify
 from lightune.cli.kept import kept
+from lightune.disk import disk_fault
 from lightune.errors import LightuneError
 from lightune.printable import printable
 from lightune.signals import Terminated, terminable
@@ -91,7 +93,8 @@ def _run(words: Sequence[str], debug: bool) -> int:
         _drop_output()
         return 0
     except OSError as error:
-        return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1, debug)
+        full = disk_fault(error, Path.cwd()) if error.filename else None
+        return _say(full or f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1, debug)
     except Exception as error:
         return _say(f"{type(error).__name__}: {error} (a fault of lightune; --debug shows where)", 1, debug)
     return code if isinstance(code, int) else 0

@@ -63,7 +63,7 @@ class JsonView(QuietView):
         line: dict[str, object] = {"event": event.kind}
         if event.run is not None:
             line["run"] = to_json(event.run)
-        if event.kind in ("evaluate", "ranked"):
+        if event.kind in ("evaluate", "ranked", "notice"):
             line["phase"] = event.phase
         if event.kind == "progress":
             line |= {"phase": event.phase, "done": event.done, "total": event.total, **to_json(event.facts or {})}
@@ -129,6 +129,8 @@ class TerminalView(QuietView):
             self._bar("evaluating", None)
         elif event.kind == "ranked":
             self._say(event.phase)
+        elif event.kind == "notice":
+            self._say(f"{event.title}: {event.phase}" if event.title else event.phase)
         elif event.kind == "evaluate":
             self._bar(f"evaluating: {event.phase}", None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -53,5 +54,7 @@ class FeatureCache:
         return dict(zip(kept["hashes"].tolist(), kept["features"], strict=True))
 
     def _write(self, known: Mapping[str, Features]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        keep_arrays(self.path, self.key, {"hashes": np.array(list(known)), "features": np.stack(list(known.values()))})
+        arrays = {"hashes": np.array(list(known)), "features": np.stack(list(known.values()))}
+        with suppress(OSError):  # the features are there, and can be computed again
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            keep_arrays(self.path, self.key, arrays)

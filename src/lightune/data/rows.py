@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from lightune.errors import DataError
 from lightune.records import Rows
+from lightune.whole import whole_file
 
 _TEXT, _LABEL, _ID, _COLUMN = "text", "label", "row_id", "column:"
 
@@ -43,7 +44,8 @@ def save_rows(rows: Rows, path: str | Path) -> None:
         _ID: _strings(rows.row_ids),
         **{_COLUMN + name: _strings(values) for name, values in rows.columns.items()},
     }
-    pq.write_table(pa.table(columns), path, compression="zstd")
+    with whole_file(Path(path)) as scratch:
+        pq.write_table(pa.table(columns), scratch, compression="zstd")
 
 
 def load_rows(path: str | Path) -> Rows:

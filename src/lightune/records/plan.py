@@ -14,7 +14,8 @@ class Plan:
     threads: of torch. packed: texts stand end to end without padding, and the last block is computed for the pooled
     token alone. onednn: linear layers multiply by oneDNN, not MKL. laid_out: those that are frozen by weights laid out
     for it once, for as long as the training goes. micro_tokens: of a micro-batch at most. checkpointing: activations
-    are computed again in the backward pass. reasons: why, by the names above.
+    are computed again in the backward pass. reasons: why, by the names above. halvings: how often micro_tokens was
+    halved since the run was out of memory.
     """
 
     threads: int
@@ -24,6 +25,7 @@ class Plan:
     checkpointing: bool
     laid_out: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
+    halvings: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from lightune.disk import disk_fault
 from lightune.errors import RunError
+from lightune.runtime import out_of_memory
 from lightune.whole import write_whole
 
 CHECKPOINTS = "checkpoints"
@@ -44,9 +46,11 @@ class OwnCheckpoints:
             drop_checkpoints(self.folder)
 
     def _in_the_way(self, error: BaseException | None) -> bool:
+        if error is not None and out_of_memory(error):
+            return False  # it goes on from them with smaller micro-batches
         if isinstance(error, RunError):
             return True  # what diverged would diverge again from there
-        if isinstance(error, OSError) or not isinstance(error, Exception):
+        if isinstance(error, OSError) or not isinstance(error, Exception) or disk_fault(error, self.folder):
             # All went well, it was stopped, or there was no room or no right to write: nothing is wrong with them.
             return False
         # A run that began here keeps its checkpoints for the next try. One that had gone on from them may have tripped

@@ -71,7 +71,7 @@ def why_too_big(config: StudyConfig, splits: Splits, arm: str) -> str | None:
         return None
     from lightune.models import find_model, weight_bytes
 
-    copies = FULL_COPIES if arm == "full" else 1
+    copies = held_copies(arm)
     needs = copies * weight_bytes(find_model(config.model.source).config, len(splits.label_names))
     free = available_memory_bytes()
     if needs <= free:
@@ -81,6 +81,11 @@ def why_too_big(config: StudyConfig, splits: Splits, arm: str) -> str | None:
         f"The model does not fit: {held} {needs / 1e9:.1f} GB, of which this machine has {free / 1e9:.1f} GB free. "
         "Take a smaller --model or a machine with more memory."
     )
+
+
+def held_copies(arm: str) -> int:
+    """How often an arm holds as many numbers as the model has weights."""
+    return FULL_COPIES if arm == "full" else 1
 
 
 def not_picked(config: StudyConfig, device: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,18 +12,21 @@ import traceback
 from pathlib import Path
 from typing import Protocol
 
-from lightune.errors import LightuneError
+from lightune.disk import disk_fault
+from lightune.errors import LightuneError, OutOfMemory
 from lightune.progress import Progress
 from lightune.records import RunRecord
+from lightune.runtime import out_of_memory
+from lightune.study.less_memory import with_less_memory
 from lightune.study.runs import RunSpec, execute_run, failed_record, read_record
 from lightune.whole import write_whole
 
 # A worker that is asked to stop has so long to save; this process has to leave within 10 s.
 STOP_SECONDS = 8.0
-
-
 # What a worker leaves with that was asked to stop.
 TERMINATED = 143
+# The key of the last line of a worker that failed: there may be no room for a record.
+OUT_OF_MEMORY, FAILED = "out_of_memory", "failed"
 
 
 class Executor(Protocol):
@@ -36,14 +40,27 @@ class Executor(Protocol):
 def in_process(spec: RunSpec, progress: Progress) -> RunRecord:
     """Do the run here. Its peak memory is then this process's, not its own. Where something unforeseen was raised goes
     to standard error."""
+    return with_less_memory(spec, progress, attempt)
+
+
+def attempt(spec: RunSpec, progress: Progress) -> RunRecord:
+    """Do the run here once. Raises OutOfMemory."""
     try:
         return execute_run(spec, progress)
     except LightuneError as error:
         return failed_record(spec, str(error))
     except Exception as error:
-        # Whatever an arm or a library raises is the run's end, not the study's: it is recorded with its kind.
-        traceback.print_exc()
-        return failed_record(spec, f"{type(error).__name__}: {error}")
+        full = disk_fault(error, Path(spec.folder))
+        if full is not None:
+            return failed_record(spec, full)
+        with contextlib.suppress(OSError):  # the log may lie on a disk that takes no more
+            traceback.print_exc()
+        said = f"{type(error).__name__}: {error}"
+        if not out_of_memory(error):
+            # Whatever an arm or a library raises is the run's end, not the study's: it is recorded with its kind.
+            return failed_record(spec, said)
+    # Out here the error, and with it all that its frames held, is gone.
+    raise OutOfMemory(f"The run ran out of memory ({said.splitlines()[0]}).")
 
 
 def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
@@ -52,14 +69,20 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     The worker's standard output is progress as JSON lines, its standard error goes to `worker.log` in the run's folder.
     Its standard input is a pipe that nobody writes to: when this process goes, the worker sees it close and goes too.
     """
+    return with_less_memory(spec, progress, _in_worker)
+
+
+def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     folder = Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
     write_whole(folder / "spec.json", json.dumps(spec.to_json()))
+    log_file = folder / "worker.log"
+    began = log_file.stat().st_size if log_file.exists() else 0
     # -P: a user's datasets.py in the working directory must not take the library's place.
     command = [sys.executable, "-P", "-m", "lightune.worker", str(folder / "spec.json")]
     with (
-        (folder / "worker.log").open("ab") as log,
+        log_file.open("ab") as log,
         subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -70,29 +93,46 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
             errors="replace",
         ) as process,
     ):
+        last: dict[str, str] = {}
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                _pass_on(line, progress)
+                last = _pass_on(line, progress) or last
             code = process.wait()
         except BaseException:
             _stop(process)
             raise
+    if OUT_OF_MEMORY in last:
+        raise OutOfMemory(last[OUT_OF_MEMORY])
+    if _killed_for_memory(code, folder, began):
+        raise OutOfMemory("The run's process was killed, most likely because the machine ran out of memory.")
     record = read_record(folder)
     if code == 0 and record is not None:
         return record
     if record is not None and record.status == "failed":
         return record
-    return failed_record(spec, _why(code, folder))
+    return failed_record(spec, last.get(FAILED) or _why(code, folder))
 
 
-def _pass_on(line: str, progress: Progress) -> None:
+def _pass_on(line: str, progress: Progress) -> dict[str, str] | None:
+    """Pass progress on. Returns the last words of a worker that failed."""
     try:
         event = json.loads(line)
+        if OUT_OF_MEMORY in event or FAILED in event:
+            return {name: str(said) for name, said in event.items()}
         told = event["phase"], event["done"], event["total"], event["facts"]
     except (ValueError, KeyError, TypeError):
-        return  # something else that a library printed
+        return None  # something else that a library printed
     progress(*told)
+    return None
+
+
+def _killed_for_memory(code: int, folder: Path, began: int) -> bool:
+    """Whether a worker that left with `code` was ended by the system, or by its allocator, for want of memory. began:
+    where its part of the log begins. Nobody here sends SIGKILL to one whose end is waited for."""
+    if code == -signal.SIGKILL:
+        return True
+    return code == -signal.SIGABRT and b"bad_alloc" in (folder / "worker.log").read_bytes()[began:]
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -109,11 +149,6 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 def _why(code: int, folder: Path) -> str:
     log = folder / "worker.log"
-    if code == -signal.SIGKILL:
-        return (
-            "The run's process was killed, most likely because the machine ran out of memory. "
-            "Try a smaller --batch-size."
-        )
     if code == TERMINATED:
         code = -signal.SIGTERM
     if code < 0:

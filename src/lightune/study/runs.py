@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class RunSpec:
     """All a worker needs: plain data, paths as text.
 
     arm: as it was asked for. data: where `write_splits` put the splits. artifact: where it is saved; None: it is not.
-    cache: a folder for what several runs compute alike.
+    cache: a folder for what several runs compute alike. halvings: how often it was out of memory before.
     """
 
     config: StudyConfig
@@ -48,6 +49,7 @@ class RunSpec:
     folder: str
     artifact: str | None
     cache: str
+    halvings: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -65,6 +67,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     Raises what the arm raises; the caller turns that into a failed record.
     """
     from lightune.arms.base import ArmContext
+    from lightune.arms.divergence import drop_best
 
     splits = portion(read_splits(Path(spec.data)), spec.config, spec.key)
     folder = Path(spec.folder)
@@ -82,6 +85,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
         scratch=folder,
         cache=Path(spec.cache),
         progress=progress,
+        halvings=spec.halvings,
     )
     fitted = _fit(context, splits, spec.fingerprint)
     answers = answers_of(fitted, splits)
@@ -117,6 +121,7 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     )
     write_whole(folder / RECORD, dumps(record))
     drop_checkpoints(folder)
+    drop_best(folder)
     return record
 
 
@@ -129,10 +134,12 @@ def read_record(folder: Path) -> RunRecord | None:
 
 
 def failed_record(spec: RunSpec, reason: str) -> RunRecord:
-    """Make the record of a run that did not get to its end, and write it."""
+    """Make the record of a run that did not get to its end, and write it where there is room: a run without a record
+    is tried again as one with a failed record is."""
     record = RunRecord(spec.key, "failed", reason, (spec.key.seed,), spec.fingerprint)
-    Path(spec.folder).mkdir(parents=True, exist_ok=True)
-    write_whole(Path(spec.folder) / RECORD, dumps(record))
+    with contextlib.suppress(OSError):
+        Path(spec.folder).mkdir(parents=True, exist_ok=True)
+        write_whole(Path(spec.folder) / RECORD, dumps(record))
     return record
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from lightune.arms import settled
 from lightune.config import StudyConfig, config_to_yaml
 from lightune.data import load_splits, save_rows
-from lightune.progress import Progress
+from lightune.disk import told_of_the_disk
+from lightune.progress import NOTICE, Progress
 from lightune.records import RunKey, RunRecord, Splits, StudyResult, dumps
 from lightune.report import write_report
 from lightune.runtime import environment
@@ -24,6 +25,7 @@ from lightune.study.identity import check_same_runs, check_same_study, run_finge
 from lightune.study.labelling import rank_for_labelling
 from lightune.study.plan import PlannedRun, is_kept, plan_runs
 from lightune.study.preflight import preflight
+from lightune.study.resources import check_machine
 from lightune.study.runs import RunSpec
 from lightune.whole import sweep, write_whole
 from lightune.writer import only_writer
@@ -32,7 +34,8 @@ from lightune.writer import only_writer
 @dataclass(frozen=True)
 class Event:
     """What a study tells while it runs. kind: `data`, `start`, `progress`, `done`, `failed`, `kept`, `evaluate` (phase:
-    what is being worked out), `ranked` (phase: what came of --label-next), `written`. title: what to call the run."""
+    what is being worked out), `ranked` (phase: what came of --label-next), `notice` (phase: a sentence
+    that people are to hear), `written`. title: what to call the run."""
 
     kind: str
     run: RunKey | None = None
@@ -54,16 +57,26 @@ def run_study(
     """Run what is not done yet of `config` in the folder `out`, evaluate all, write results and report.
 
     The same call again resumes; more arms or seeds extend the study. Everything that can be wrong with the user's
-    input is found before anything is written. Raises InputError; a run that fails is recorded and does not stop the
-    others.
+    input is found before anything is written. Raises InputError, and MachineError for memory or room on a disk that is
+    not there; a run that fails is recorded and does not stop the others.
     """
     folder = StudyFolder(Path(out).expanduser())
-    on_event = on_event or _ignore
+    with told_of_the_disk(folder.root):
+        return _run_study(config, folder, on_event or _ignore, executor)
+
+
+def _run_study(
+    config: StudyConfig, folder: StudyFolder, on_event: Callable[[Event], None], executor: Executor
+) -> StudyResult:
     config = check_same_study(folder, replace(config, arms=tuple(settled(arm) for arm in config.arms)))
     splits = load_splits(config.data)
     digest = preflight(config, splits)
-    check_same_runs(folder, _fingerprints(config, splits, digest))
+    fingerprints = _fingerprints(config, splits, digest)
+    done = check_same_runs(folder, fingerprints)
+    said = check_machine(folder, config, splits, [run for run in fingerprints if run.key not in done])
     on_event(Event("data", splits=splits))
+    for sentence in said:
+        on_event(Event(NOTICE, phase=sentence))
     folder.root.mkdir(parents=True, exist_ok=True)
     with writing_study(folder):
         # Another process may have worked here since the first look.
@@ -144,7 +157,10 @@ def _said(on_event: Callable[[Event], None]) -> Callable[[str], None]:
 
 def _forward(run: PlannedRun, on_event: Callable[[Event], None]) -> Progress:
     def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
-        on_event(Event("progress", run.key, phase, done, total, facts, title=run.title))
+        if phase == NOTICE:
+            on_event(Event(NOTICE, run.key, str(facts["said"]), title=run.title))
+        else:
+            on_event(Event("progress", run.key, phase, done, total, facts, title=run.title))
 
     return progress
 

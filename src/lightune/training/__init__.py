@@ -4,7 +4,7 @@ from lightune.training.batches import RowCollator, StepSampler, TokenRows
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.fit import Trained, fit, predict
 from lightune.training.observing import observe, tensor_digests
-from lightune.training.planning import CPU_TOKENS, GPU_TOKENS, micro_batches, plan_training
+from lightune.training.planning import CPU_TOKENS, GPU_TOKENS, PLAN, micro_batches, plan_training
 from lightune.training.recipe import FULL_RATES, LORA_RATES, Recipe, resolve_recipe
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "GPU_TOKENS",
     "LORA_RATES",
     "NOTHING",
+    "PLAN",
     "Demands",
     "Recipe",
     "RowCollator",

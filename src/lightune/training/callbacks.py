@@ -91,10 +91,14 @@ class AfterStep(TrainerCallback):
 
 
 class StopWhenNotFinite(TrainerCallback):
-    """Ends the training with Diverged when a logged loss or gradient norm is no finite number.
+    """Ends the training with Diverged when a logged loss or gradient norm, or a trained weight at a look at the
+    validation rows, is no finite number.
 
     The Trainer's own filter would log a loss that is not a number as 0 and go on.
     """
+
+    def __init__(self) -> None:
+        self.last = ""
 
     def on_log(
         self,
@@ -105,13 +109,31 @@ class StopWhenNotFinite(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Look at the logged numbers."""
-        for name in ("loss", "grad_norm", "eval_loss"):
+        for name, title in TITLES.items():
             value = (logs or {}).get(name)
             if value is not None and not math.isfinite(float(value)):
-                raise Diverged(
-                    f"The training diverged: {name} was {value} by step {state.global_step} of {state.max_steps}. "
-                    "Try a smaller --learning-rate or a smaller --max-grad-norm."
-                )
+                raise Diverged(f"{_diverged(f'{title} was {value}', state)}{self.last}. {_to_try(args)}")
+        if "loss" in (logs or {}):
+            self.last = f" (at step {state.global_step} the loss was {float((logs or {})['loss']):.4g})"
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Look at the weights before they are saved: a loss may not depend on one that is broken."""
+        for name, parameter in kwargs["model"].named_parameters():
+            if parameter.requires_grad and not parameter.detach().isfinite().all():
+                raise Diverged(f"{_diverged(f'{name} had weights that are no finite numbers', state)}. {_to_try(args)}")
+
+
+TITLES = {"loss": "the loss", "grad_norm": "the gradient's norm", "eval_loss": "the loss of the validation rows"}
+
+
+def _diverged(what: str, state: TrainerState) -> str:
+    return f"The training diverged: {what} by step {state.global_step} of {state.max_steps}"
+
+
+def _to_try(args: TrainingArguments) -> str:
+    smaller = f"Try a --learning-rate smaller than {args.learning_rate:g}"
+    norm = args.max_grad_norm
+    return f"{smaller}, or a --max-grad-norm smaller than {norm:g}." if norm else f"{smaller}, or --max-grad-norm 1."
 
 
 class LookAtTheEnd(TrainerCallback):

@@ -16,6 +16,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.trainer_utils import EvalPrediction
 
 from lightune.compute import Layout, laid_out_for, layout_for, quicken
+from lightune.errors import Diverged
 from lightune.models import laid_out
 from lightune.progress import NOTE, Progress, silent
 from lightune.records import Plan, TrainingFacts, TrainingPoint
@@ -25,7 +26,7 @@ from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, Progre
 from lightune.training.checkpoints import Checkpoints
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.gradients import check_gradients
-from lightune.training.planning import carry_out, kept_plan, plan_training
+from lightune.training.planning import PLAN, carry_out, keep_plan, kept_plan, lessened, plan_training
 from lightune.training.recipe import Recipe
 from lightune.training.stopping import SafeStop, Stopped
 from lightune.training.trainer import NothingLeft, StepTrainer
@@ -65,15 +66,17 @@ def fit(
     demands: Demands = NOTHING,
     callbacks: Sequence[TrainerCallback] = (),
     plan: Plan | None = None,
+    halvings: int = 0,
 ) -> Trained:
     """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
 
     head: the names of the head's modules, which are checked to get a gradient. checkpoints: a folder; a training that
     was cut off goes on from the last whole one in it, and one that had ended is not trained again. demands: what the
     method asks for beside gradients. callbacks: hear of the training too; one that raises ends it, and its checkpoints
-    stay. plan: how it is computed; None: as the part that was cut off was, else as is best here. SIGINT and SIGTERM
-    end the training where it can be saved; it is, and the signal goes to whoever had it before. Raises RunError when
-    the training diverges.
+    stay. plan: how it is computed; None: as the part that was cut off was, else as is best here. halvings: how often
+    its run was out of memory, for each of which a micro-batch has half the tokens. SIGINT and SIGTERM end the training
+    where it can be saved; it is, and the signal goes to whoever had it before. Raises Diverged when the training
+    diverges; `model` is then as it was at its best look before, if there was one.
     """
     kept = Checkpoints(checkpoints)
     found = kept.newest()
@@ -82,6 +85,8 @@ def fit(
     if plan is None and found.folder is not None:
         plan = kept_plan(found.folder, model)
     plan = plan or plan_training(model, train, recipe, pad_id)
+    plan = lessened(plan, halvings, model, train, recipe.batch_size)
+    keep_plan(plan, checkpoints)  # for as long as it trains, so that a run that is killed for memory knows
     carry_out(plan, model)
     sample = RowCollator(pad_id, plan.packed)([train[row] for row in range(min(4, len(train)))])
     check_gradients(model, sample, head)
@@ -104,6 +109,7 @@ def fit(
     trainer.remove_callback(PrinterCallback)
     with laid_out(model, training=True) if plan.laid_out else nullcontext():
         _train(trainer, found.folder)
+    (checkpoints / PLAN).unlink()
     work = trainer.work
     return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before, found.notes)
 
@@ -132,6 +138,11 @@ def _train(trainer: StepTrainer, checkpoint: Path | None) -> None:
             trainer._load_best_model()
         except Stopped:
             trainer.save_as_stopped()
+            raise
+        except Diverged as error:
+            if trainer.state.best_model_checkpoint is not None:
+                trainer._load_best_model()
+                error.best_step = trainer.state.best_global_step
             raise
 
 

@@ -67,6 +67,29 @@ def fit_memory(default: int, longest: int, each: float, free: int, can: bool) ->
     return tokens, can and longest > room
 
 
+def lessened(plan: Plan, halvings: int, model: nn.Module, rows: TokenRows, batch_size: int) -> Plan:
+    """`plan` for a run that was out of memory `halvings` times in all: each time micro-batches of half the tokens. Once
+    a text alone is more than that, activations are computed again. A step's rows stay what they are."""
+    times = halvings - plan.halvings
+    if times <= 0:
+        return plan
+    longest = int(rows.encoded.lengths.max())
+    tokens = max(1, min(plan.micro_tokens, batch_size * longest) >> times)
+    checkpointing = plan.checkpointing or (tokens < longest and can_checkpoint(model))
+    why = f"the run was out of memory, so that {plan.micro_tokens:,} tokens became {tokens:,}"
+    reasons = {**plan.reasons, "micro_tokens": why, "laid_out": "the run was out of memory"}
+    if checkpointing and not plan.checkpointing:
+        reasons["checkpointing"] = "the run was out of memory, and a micro-batch holds one text at least"
+    return replace(
+        plan,
+        micro_tokens=tokens,
+        checkpointing=checkpointing,
+        laid_out=False,
+        reasons=reasons,
+        halvings=halvings,
+    )
+
+
 def bytes_per_token(model: nn.Module, rows: TokenRows, pad_id: int, packed: bool) -> float:
     """Bytes a token that a training's forward pass keeps for its backward pass: the larger of what rows of middling
     length keep and what the longest keeps, since attention under dropout keeps more the longer a text is."""
