@@ -57,6 +57,9 @@ bench: install  ## every benchmark in its short version, and one table; see benc
 soak: install  ## overload, slow sockets, hostile requests, 100,000 requests, 30 ends, and one table; see docs/reliability.md
 	HF_HUB_OFFLINE=1 timeout 7200 $(BIN)/python -m soak.all
 
+faults: install  ## what goes wrong with machines, disks, input and artefacts, made to happen; see docs/reliability.md
+	HF_HUB_OFFLINE=1 timeout 7200 $(BIN)/python -m faults.all
+
 install: $(INSTALLED)
 
 $(INSTALLED): requirements.lock requirements.hashes pyproject.toml
