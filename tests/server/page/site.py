@@ -29,6 +29,7 @@ class Site:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self._port))
         self._port = listening.getsockname()[1]
+        listening.listen()  # who comes before the thread has begun waits
         service = Service(self.host, access)
         config = uvicorn.Config(service.gate, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
