@@ -22,9 +22,11 @@ def entry() -> int:
         what, code = ("Terminated", 143) if isinstance(stopped, Terminated) else ("Interrupted", 130)
         if not begun:  # else it has said so itself
             print(f"lightune: {what}. Nothing was begun yet.", file=sys.stderr)  # noqa: T201
+    stopped_by_signal = code in (130, 143)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    if code in (130, 143):
+        # Else what is left to do may be long, and whoever waits for it must be able to end it.
+        signal.signal(number, signal.SIG_IGN if stopped_by_signal else signal.SIG_DFL)
+    if stopped_by_signal:
         leave(code)
     return code
 

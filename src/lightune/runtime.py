@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import random
+import shutil
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -34,6 +36,8 @@ PACKAGES = (
 NO_MEMORY = (
     "can't allocate memory",
     "CUDA out of memory",
+    "CUDA error: out of memory",
+    "Cannot allocate memory",
     "ALLOC_FAILED",
     "std::bad_alloc",
     "could not create a memory",
@@ -127,11 +131,11 @@ def available_memory_bytes() -> int:
 
 
 def swap_bytes() -> int:
-    """Bytes that the system may still put aside on a disk for this process; none of a GPU's."""
+    """Bytes of the machine's memory that the system may still put aside on a disk for this process."""
     import psutil
 
-    if pick_device().name == "cuda":
-        return 0
+    if sys.platform == "darwin":  # which makes swap files as it needs them
+        return shutil.disk_usage("/").free
     free = int(psutil.swap_memory().free)
     try:
         return min(free, int((CONTROL_GROUP / "memory.swap.max").read_text()))
@@ -142,7 +146,7 @@ def swap_bytes() -> int:
 def out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that there was not enough memory: Python's, numpy's and pyarrow's MemoryError, torch's on
     either device."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
     return named or (isinstance(error, RuntimeError) and any(part in str(error) for part in NO_MEMORY))

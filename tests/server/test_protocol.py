@@ -463,3 +463,16 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours_are_said_in_a_sent
         bind("203.0.113.1", 0, addresses_of("203.0.113.1", 0))
     with pytest.raises(ConfigError, match="--host no such name"):
         addresses_of("no such name", 80)
+
+
+@full
+def test_who_says_that_nothing_more_comes_gets_the_answer():
+    async def work():
+        async with listening() as one:
+            reader, writer = await one.connect(HEALTH)
+            writer.write_eof()
+            answer = await end_of(reader)
+            writer.close()
+            return answer
+
+    assert run(work()).startswith(b"HTTP/1.1 200")

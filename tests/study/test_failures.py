@@ -21,7 +21,7 @@ from lightune.arms import adapter as adapter_module
 from lightune.arms.adapter import AdapterArm, FittedAdapter
 from lightune.config import TrainingConfig
 from lightune.errors import ConfigError, ModelError, RunError
-from lightune.records import RunKey
+from lightune.records import RunKey, dumps
 from lightune.study import executors, in_process, in_worker, run_study
 from lightune.study.runs import RunSpec, failed_record, read_record
 from lightune.training.trainer import StepTrainer
@@ -194,6 +194,13 @@ def test_a_record_from_before_is_not_taken_for_this_run_s(spec, worker):
     worker("exit 5")
     assert "code 5" in in_worker(spec, lambda *_: None).reason
     assert "code 5" not in before.reason
+
+
+def test_a_run_that_is_done_is_done_however_its_process_leaves(spec, worker, tmp_path):
+    done = replace(failed_record(spec, "none"), status="done", reason=None)
+    (tmp_path / "done.json").write_text(dumps(done))
+    worker(f"cp '{tmp_path}/done.json' \"$(dirname $4)/record.json\"; kill -9 $$")
+    assert in_worker(spec, lambda *_: None) == done
 
 
 def test_progress_is_passed_on_and_what_libraries_print_is_not(spec, worker):

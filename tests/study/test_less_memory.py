@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ class OutOfMemoryError(RuntimeError):
 NO_MEMORY = [
     MemoryError("no room"),
     OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."),
+    RuntimeError("CUDA error: out of memory"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried …"),
 ]
 

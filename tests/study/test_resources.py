@@ -103,3 +103,15 @@ def test_no_place_for_temporary_files_is_said(config, tmp_path, monkeypatch):
     monkeypatch.setattr(resources.tempfile, "gettempdir", none)
     with pytest.raises(ConfigError, match="TMPDIR: "):
         run_study(config, tmp_path / "out", executor=never)
+
+
+def test_what_is_not_saved_needs_no_room(config, tmp_path, monkeypatch):
+    """Of a learning curve only the run on all rows is."""
+    free(monkeypatch, 10**11)
+    asked = []
+    monkeypatch.setattr(resources, "check_room", lambda option, folder, needs, parts: asked.append(needs))
+    weights = weight_bytes(find_model(config.model.source).config, 2)
+    config = replace(config, arms=("full",))
+    heard(config, tmp_path / "one")
+    heard(replace(config, curve=replace(config.curve, sizes=(8, 16))), tmp_path / "curve")
+    assert asked[1] - asked[0] < weights

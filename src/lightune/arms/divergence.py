@@ -21,7 +21,12 @@ def kept_best(error: Diverged, context: ArmContext, fitted: Callable[[], FittedM
     if error.best_step is None:
         return Diverged(f"{error} Nothing is kept of it: it had not come to its first look at the validation rows.")
     folder = context.scratch / BEST
-    fitted().save(folder, None)
+    try:
+        fitted().save(folder, None)
+    except Exception as failed:
+        # Whatever fails here, too little memory or room: that the training diverged, and what to try, is what matters.
+        drop_best(context.scratch)
+        return Diverged(f"{error} Its best could not be kept: {type(failed).__name__}: {failed}")
     return Diverged(
         f"{error} As it was at step {error.best_step}, its best look at the validation rows, it is kept in "
         f"runs/{context.scratch.name}/{BEST}, which `lightune predict` takes."

@@ -16,7 +16,7 @@ from rich.text import Text
 from lightune.cli.output import console, print_json, progress_console, seconds
 from lightune.data.splits import CROSS_VALIDATION_OFFER
 from lightune.evaluation import flipped
-from lightune.progress import NOTE
+from lightune.progress import NOTE, NOTICE
 from lightune.records import Comparison, Cost, Metric, StudyResult, to_json
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class QuietView:
 
     def on_event(self, event: Event) -> None:
         """Hear what happens, and pass on what went wrong."""
+        if event.kind == NOTICE:
+            progress_console().print(f"lightune: {event.phase}", markup=False, soft_wrap=True)
         note = (event.facts or {}).get(NOTE)
         if note is not None:
             progress_console().print(f"lightune: {event.title}: {note}", markup=False, soft_wrap=True)

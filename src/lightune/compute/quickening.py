@@ -9,8 +9,8 @@ from lightune.methods import fuse_lora
 from lightune.models import fuse_mlp, onednn_speed, use_bulk_dropout, use_onednn
 from lightune.runtime import pick_device
 
-# How many times as fast as MKL oneDNN must be to be taken. Where it pays it is nearly twice as fast; a limit nearer to 1
-# would have processes of one machine choose differently, and their last bits differ.
+# How many times as fast as MKL oneDNN must be to be taken. Where it pays it is nearly twice as fast; a limit nearer to
+# 1 would have processes of one machine choose differently, and their last bits differ.
 PAYS = 1.25
 
 

@@ -58,8 +58,8 @@ class JoinedTransport(asyncio.Transport):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
-        self._held.clear()
+        """Close at once; what was written before may still arrive."""
+        self.flush()
         self._transport.abort()
 
     def is_closing(self) -> bool:

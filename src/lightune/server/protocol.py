@@ -86,6 +86,7 @@ class DeadlineProtocol(H11Protocol):
     for what is written: as long as the client takes some of it now and then, it may take its time."""
 
     conn: BoundedConnection
+    transport: JoinedTransport
 
     def __init__(self, *, around: Surroundings, **rest: Any) -> None:
         super().__init__(**rest)
@@ -131,6 +132,10 @@ class DeadlineProtocol(H11Protocol):
             return
         super().data_received(data)
         self._settle()
+
+    def eof_received(self) -> None:
+        """The client sends nothing more, and asyncio closes: what is answered already goes out first."""
+        self.transport.flush()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -102,16 +102,14 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
         except BaseException:
             _stop(process)
             raise
+    record = read_record(folder)
+    if record is not None and record.status == "done":
+        return record  # what came of the process afterwards is of no matter
     if OUT_OF_MEMORY in last:
         raise OutOfMemory(last[OUT_OF_MEMORY])
     if _killed_for_memory(code, folder, began):
         raise OutOfMemory("The run's process was killed, most likely because the machine ran out of memory.")
-    record = read_record(folder)
-    if code == 0 and record is not None:
-        return record
-    if record is not None and record.status == "failed":
-        return record
-    return failed_record(spec, last.get(FAILED) or _why(code, folder))
+    return record or failed_record(spec, last.get(FAILED) or _why(code, folder))
 
 
 def _pass_on(line: str, progress: Progress) -> dict[str, str] | None:

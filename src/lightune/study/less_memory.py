@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,7 @@ def with_less_memory(spec: RunSpec, progress: Progress, attempt: Callable[[RunSp
             tried = f"Micro-batches were halved {MOST_HALVINGS} times, which was not enough."
             return failed_record(spec, f"{said} {tried} {TO_TRY}")
         spec = replace(spec, halvings=halvings)
+        gc.collect()  # a model of this process's own may be held by a ring of references
         how = "It goes on from its last checkpoint with half the micro-batch, and the same rows in each step"
         progress(NOTICE, halvings, MOST_HALVINGS, {"said": f"{said} {how} ({halvings} of {MOST_HALVINGS} times)."})
 

@@ -11,11 +11,11 @@ from lightune.config import StudyConfig
 from lightune.disk import check_room, check_writable
 from lightune.errors import ConfigError, MachineError
 from lightune.records import Rows, Splits
-from lightune.runtime import available_memory_bytes, swap_bytes
+from lightune.runtime import available_memory_bytes, pick_device, swap_bytes
 from lightune.study.checkpoints import CHECKPOINTS
 from lightune.study.chosen import held_copies
 from lightune.study.folder import StudyFolder
-from lightune.study.plan import PlannedRun
+from lightune.study.plan import PlannedRun, is_kept
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -55,6 +55,8 @@ def check_machine(folder: StudyFolder, config: StudyConfig, splits: Splits, runs
 def _check_memory(
     config: StudyConfig, runs: Sequence[PlannedRun], asked: PreTrainedConfig, weights: int
 ) -> Iterator[str]:
+    if pick_device().name == "cuda":
+        return  # to ask a GPU takes a place on it, for as long as the study lives, that its workers may not get
     free, swap = available_memory_bytes(), swap_bytes()
     arms = dict.fromkeys(run.arm for run in runs if arm_kind(run.arm).needs_model)
     for arm in sorted(arms, key=held_copies):  # the smaller ones first, so that the largest is what a warning is of
@@ -102,7 +104,8 @@ def _check_room(
         checkpoints = min(config.training.evaluations, 2) * CHECKPOINT_COPIES * weights
         files = (path for path in (folder.run(full[0].key) / CHECKPOINTS).rglob("*") if path.is_file())
         there = sum(path.stat().st_size for path in files)
-        held = max(checkpoints - there, 0) + len(full) * weights
+        saved = sum(is_kept(run, config, len(splits.train)) for run in full)
+        held = max(checkpoints - there, 0) + saved * weights
     needs = int(COMPRESSED * texts) + answers + held
     parts = f"texts {COMPRESSED * texts / 1e6:,.1f} MB, predictions {answers / 1e6:,.1f} MB"
     if held:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightune.whole import sync, sync_folder
+
 MANIFEST = "manifest.json"
 FORMAT = 1
 # How many are kept beside the best ones, so that one is left when the newest is harmed.
@@ -73,17 +75,17 @@ class Checkpoints:
         fill(scratch)
         files = {}
         for path in sorted(scratch.iterdir()):
-            _sync(path)
+            sync(path)
             files[path.name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
         manifest = {"format": FORMAT, "step": step, "best": best, "files": files}
         (scratch / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-        _sync(scratch / MANIFEST)
-        _sync(scratch)
+        sync(scratch / MANIFEST)
+        sync_folder(scratch)
         target = self.folder(step)
         if target.exists():  # a broken one, or one that was made when the training was stopped in its look
             os.rename(target, self.root / f".checkpoint-{step}.old.partial")
         os.rename(scratch, target)
-        _sync(self.root)
+        sync_folder(self.root)
         self._whole[step] = best
         self._prune()
 
@@ -146,14 +148,3 @@ def _check(path: Path, size: int, digest: str) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Have the disk take what was written. A folder can be synced on POSIX alone."""
-    if path.is_dir() and os.name != "posix":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

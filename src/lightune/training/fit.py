@@ -107,9 +107,13 @@ def fit(
         checkpoints=kept,
     )
     trainer.remove_callback(PrinterCallback)
-    with laid_out(model, training=True) if plan.laid_out else nullcontext():
-        _train(trainer, found.folder)
-    (checkpoints / PLAN).unlink()
+    try:
+        with laid_out(model, training=True) if plan.laid_out else nullcontext():
+            _train(trainer, found.folder)
+    except Diverged:
+        (checkpoints / PLAN).unlink(missing_ok=True)  # it is over
+        raise
+    (checkpoints / PLAN).unlink(missing_ok=True)
     work = trainer.work
     return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before, found.notes)
 
