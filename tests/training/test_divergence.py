@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lightune.errors import Diverged
+from lightune.training import PLAN
 from lightune.training.callbacks import StopWhenNotFinite
 from lightune.training.trainer import StepTrainer
 from tests.training.tiny import Training
@@ -63,6 +64,7 @@ def test_it_ends_within_one_logging_interval_and_is_put_back_to_its_best(bases, 
     assert sorted(seen) == [3, 6]  # a logging interval is one step here
     best = min(seen, key=lambda step: seen[step][0])
     assert caught.value.best_step == best
+    assert not (tmp_path / PLAN).exists()  # which would say that it is under way
     now = short.weights()
     assert all(torch.equal(now[name], value) for name, value in seen[best][1].items())
 
