@@ -72,6 +72,63 @@ def test_shards_and_links_of_the_hubs_cache_load(model: Path, tmp_path: Path) ->
         )
 
 
+def shared(snapshot: Path) -> Path:
+    """The weights of a snapshot as the hub's library lays them since its version 2: once for the whole cache."""
+    store, blob = snapshot.parents[2] / "blobs", snapshot.parents[1] / "blobs" / "model.safetensors.blob"
+    place = store / "ab" / f"ab{'0' * 62}"
+    place.parent.mkdir(parents=True)
+    (store / ".huggingface-shared-blobs").write_text("1\n")
+    blob.rename(place)
+    blob.symlink_to(Path("..", "..", "blobs", place.parent.name, place.name))
+    return place
+
+
+def test_what_the_repositories_of_the_hubs_cache_share_is_read(model: Path, tmp_path: Path) -> None:
+    snapshot = as_in_the_hubs_cache(model, tmp_path / "hub")
+    place = shared(snapshot)
+    find_model(str(snapshot))
+    assert declared_weights(str(snapshot)) == declared_weights(str(model))
+    # Nothing else that lies there, and nothing where the library has not left its mark.
+    blob = snapshot.parents[1] / "blobs" / "model.safetensors.blob"
+    other = place.with_name("other")
+    shutil.copy(place, other)
+    blob.unlink()
+    blob.symlink_to(other)
+    with pytest.raises(ModelError, match="outside of its folder"):
+        find_model(str(snapshot))
+    blob.unlink()
+    blob.symlink_to(place)
+    find_model(str(snapshot))
+    (tmp_path / "hub" / "blobs" / ".huggingface-shared-blobs").unlink()
+    with pytest.raises(ModelError, match="outside of its folder"):
+        find_model(str(snapshot))
+
+
+def test_the_hubs_own_library_lays_files_so(model: Path, tmp_path: Path) -> None:
+    from huggingface_hub.utils import _shared_blobs
+
+    snapshot = as_in_the_hubs_cache(model, tmp_path / "hub")
+    blob = snapshot.parents[1] / "blobs" / "model.safetensors.blob"
+    assert _shared_blobs.publish_blob_to_shared_store(
+        blob_path=str(blob), xet_hash="ab" * 32, cache_dir=tmp_path / "hub", expected_size=blob.stat().st_size
+    )
+    assert blob.is_symlink()
+    find_model(str(snapshot))
+
+
+def test_a_folder_of_a_snapshot_is_read(model: Path, tmp_path: Path) -> None:
+    snapshot = as_in_the_hubs_cache(model, tmp_path / "hub")
+    (snapshot / "checkpoint-5").mkdir()
+    for path in list(snapshot.iterdir()):
+        if path.is_symlink():
+            (snapshot / "checkpoint-5" / path.name).symlink_to(Path("..") / path.readlink())
+    find_model(str(snapshot / "checkpoint-5"))
+    # In a folder that is no snapshot, the same links are none of the hub's.
+    snapshot.parents[1].rename(tmp_path / "hub" / "mine")
+    with pytest.raises(ModelError, match="outside of its folder"):
+        find_model(str(tmp_path / "hub" / "mine" / "snapshots" / snapshot.name / "checkpoint-5"))
+
+
 def test_a_model_of_the_hub_is_checked_in_its_cache(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +277,8 @@ ENTRY = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
         ('{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}', None, "gap"),
         ('{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4]}}', None, "does not fit"),
         ('{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}', None, "no type, shape and place"),
+        ('{"a":{"dtype":"F32","shape":[%s],"data_offsets":[0,4]}}' % ",".join("1" * 17), None, "a shape that no tensor has"),
+        ('{"a":{"dtype":"F32","shape":[0,%d],"data_offsets":[0,0]}}' % 2**49, None, "a shape that no tensor has"),
         ('{"a":{"dtype":"X","shape":[1],"data_offsets":[0,4]}}', None, "no type, shape and place"),
         ("[]", None, "no JSON object"),
         ("{}", None, "4 are there"),
