@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import re
@@ -140,8 +141,8 @@ def test_a_model_of_the_hub_is_checked_in_its_cache(
     assert weights_digest(source) is None
     assert sources.fetched_digest(source) == weights_digest(find_model(str(model)))
     blob = tmp_path / "hub" / "models--you--it" / "blobs" / "tokenizer_config.json.blob"
-    blob.write_text(json.dumps({**json.loads(blob.read_text()), "tokenizer_file": "/etc/hostname"}))
-    with pytest.raises(ModelError, match="tokenizer_file"):
+    blob.write_text(json.dumps({**json.loads(blob.read_text()), "merges_file": "/etc/hostname"}))
+    with pytest.raises(ModelError, match="merges_file"):
         find_model("you/it")
 
 
@@ -155,6 +156,74 @@ def test_all_architectures_that_are_loaded_are_transformers_own_and_load_nothing
         for path in (root / model_type_to_module_name(kind)).glob("modeling_*.py"):
             if "audio" not in path.name:
                 assert not loads.search(path.read_text(encoding="utf-8")), path
+
+
+OF_TRANSFORMERS_4 = (
+    "DistilBertTokenizer", "DistilBertTokenizerFast", "ElectraTokenizer", "ElectraTokenizerFast", "BartTokenizer",
+    "BartTokenizerFast", "BloomTokenizerFast", "SqueezeBertTokenizer", "ConvBertTokenizer", "LongformerTokenizer",
+    "LongformerTokenizerFast", "NystromformerTokenizer", "MBart50Tokenizer", "PegasusTokenizer",
+    "PegasusTokenizerFast", "CodeLlamaTokenizer", "CodeLlamaTokenizerFast", "CohereTokenizerFast", "HerbertTokenizer",
+    "MT5Tokenizer",
+)  # fmt: skip
+
+
+def test_tokenizers_that_transformers_4_named_are_known(model: Path) -> None:
+    for name in OF_TRANSFORMERS_4:
+        edit_tokenizer(model, tokenizer_class=name)
+        edit_config(model, tokenizer_class=name)
+        find_model(str(model))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("distilbert", "DistilBertTokenizer"), ("distilbert", "DistilBertTokenizerFast"), ("bart", "BartTokenizerFast")],
+)
+def test_a_tokenizer_that_transformers_4_named_loads(
+    bases: dict[str, Path], tmp_path: Path, kind: str, name: str
+) -> None:
+    folder = Path(shutil.copytree(bases[kind], tmp_path / "model"))
+    edit_tokenizer(folder, tokenizer_class=name)
+    # RoBERTa's, which BART's is taken for, adds its <mask>.
+    assert load(folder).tokenizer.get_vocab().items() >= load(bases[kind]).tokenizer.get_vocab().items()
+
+
+TOKENIZERS = {"bert": "Bert", "gpt2": "GPT2", "llama": "Gemma", "t5": "T5", "bart": "Herbert", "distilbert": "Electra"}
+
+
+@pytest.mark.parametrize("name", ["as it is", "of its own"])
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_a_tokenizers_path_of_then_is_never_opened(
+    bases: dict[str, Path], tmp_path: Path, kind: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files there would give other words, and to ask for their names is seen."""
+    folder = Path(shutil.copytree(bases[kind], tmp_path / "model"))
+    if name == "of its own":
+        edit_tokenizer(folder, tokenizer_class=f"{TOKENIZERS[kind]}Tokenizer")
+    before = load(folder).tokenizer.get_vocab()
+    then = tmp_path / "then"
+    then.mkdir()
+    text = (folder / "tokenizer.json").read_text()
+    assert "film" in text
+    (then / "tokenizer.json").write_text(text.replace("film", "flim"))
+    for other in ("vocab.txt", "vocab.json", "spiece.model", "tokenizer.model"):
+        (then / other).write_text(json.dumps({"flim": 0}))
+        edit_tokenizer(folder, tokenizer_file=str(then / "tokenizer.json"), vocab_file=str(then / other))
+        asked: list[str] = []
+        for module, function in ((builtins, "open"), (os.path, "isfile"), (os.path, "exists")):
+            monkeypatch.setattr(module, function, _telling(getattr(module, function), asked))
+        again = load(folder).tokenizer.get_vocab()
+        monkeypatch.undo()
+        assert asked and not [one for one in asked if "then" in Path(one).parts]
+        assert again == before
+
+
+def _telling(function: Any, asked: list[str]) -> Any:
+    def call(path: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(path, (str, Path)):
+            asked.append(str(path))
+        return function(path, *args, **options)
+
+    return call
 
 
 # ------------------------------------------------------------------------------------------------------------- refused
@@ -173,6 +242,10 @@ def test_all_architectures_that_are_loaded_are_transformers_own_and_load_nothing
         ({"num_labels": 10**9}, "num_labels is 1e+09. At most 100,000"),
         ({"n_layer": 10**6}, "n_layer is 1e+06. At most 1,024"),
         ({"n_embd": 10**12}, "n_embd is 1e+12"),
+        ({"sizes": [[10**12]]}, "sizes is 1e+12"),
+        ({"attention_types": [[["global", "local"], 2 * 10**9]]}, "attention_types comes to 2e+09. At most 1,024"),
+        ({"block_sizes": [500, 500, 500]}, "block_sizes comes to 1.5e+03"),
+        ({"sub": {"block_repeats": [10**6]}}, "block_repeats comes to 1e+06"),
         ({"tokenizer_class": "AutoModel"}, "tokenizer_class is 'AutoModel'"),
     ],
     ids=str,
@@ -184,11 +257,20 @@ def test_a_configuration_that_asks_for_what_is_not_given(model: Path, changes: d
     assert str(caught.value).startswith(f"--model {model}: config.json cannot be used: ")
 
 
+def test_numbers_and_lists_far_too_long(model: Path) -> None:
+    edit_config(model, attention_types=[[["global"] * 1025, 1]])
+    with pytest.raises(ModelError, match="attention_types comes to"):
+        find_model(str(model))
+    edit_config(model, attention_types=None, n_embd=10**400)
+    with pytest.raises(ModelError, match="n_embd is 1e"):
+        find_model(str(model))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"tokenizer_file": "/etc/hostname"},
-        {"vocab_file": "vocab.json"},
+        {"merges_file": "/etc/hostname"},
+        {"own": {"vocab_path": "vocab.json"}},
         {"fast_tokenizer_files": ["../tokenizer.1.0.json"]},
         {"init_inputs": ["x"]},
         {"vocab": "/etc/hostname"},
@@ -200,7 +282,16 @@ def test_a_configuration_that_asks_for_what_is_not_given(model: Path, changes: d
 )
 def test_a_tokenizer_that_points_elsewhere(model: Path, changes: dict[str, Any]) -> None:
     edit_tokenizer(model, **changes)
-    with pytest.raises(ModelError, match=f"tokenizer_config.json cannot be used: {next(iter(changes))}"):
+    with pytest.raises(ModelError, match=f"tokenizer_config.json cannot be used: {'vocab_path' if 'own' in changes else next(iter(changes))}"):
+        find_model(str(model))
+
+
+@pytest.mark.parametrize("key", ["tokenizer_file", "vocab_file"])
+def test_a_path_of_then_is_refused_where_the_tokenizer_is_not_whole(model: Path, key: str) -> None:
+    edit_tokenizer(model, **{key: "/gone/tokenizer.json"})
+    find_model(str(model))
+    (model / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=f"tokenizer_config.json cannot be used: {key} names '/gone"):
         find_model(str(model))
 
 
