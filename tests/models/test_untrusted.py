@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
 import json
 import os
 import re
@@ -18,11 +19,11 @@ from transformers.models.auto.configuration_auto import model_type_to_module_nam
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 
 from lightune.errors import ModelError
-from lightune.models import find_model, sources, weights, weights_digest
+from lightune.models import find_model, has_weights, load_classifier, sources, weights, weights_digest
 from lightune.models.architectures import ARCHITECTURES
 from lightune.models.strict_files import check_place, read_header, read_object
 from lightune.models.untrusted import check_model_folder, declared_weights
-from tests.fixtures.bases import edit_config, load
+from tests.fixtures.bases import NAMES, edit_config, load
 from tests.fixtures.models import KINDS
 
 
@@ -130,12 +131,16 @@ def test_a_folder_of_a_snapshot_is_read(model: Path, tmp_path: Path) -> None:
         find_model(str(tmp_path / "hub" / "mine" / "snapshots" / snapshot.name / "checkpoint-5"))
 
 
-def test_a_model_of_the_hub_is_checked_in_its_cache(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    as_in_the_hubs_cache(model, tmp_path / "hub")
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub."""
     monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def test_a_model_of_the_hub_is_checked_in_its_cache(model: Path, tmp_path: Path, hub: Path) -> None:
+    as_in_the_hubs_cache(model, hub)
     source = find_model("you/it")
     assert not source.is_local
     assert weights_digest(source) is None
@@ -209,11 +214,12 @@ def test_a_tokenizers_path_of_then_is_never_opened(
         (then / other).write_text(json.dumps({"flim": 0}))
         edit_tokenizer(folder, tokenizer_file=str(then / "tokenizer.json"), vocab_file=str(then / other))
         asked: list[str] = []
-        for module, function in ((builtins, "open"), (os.path, "isfile"), (os.path, "exists")):
-            monkeypatch.setattr(module, function, _telling(getattr(module, function), asked))
-        again = load(folder).tokenizer.get_vocab()
-        monkeypatch.undo()
-        assert asked and not [one for one in asked if "then" in Path(one).parts]
+        with monkeypatch.context() as patched:
+            for module, function in ((builtins, "open"), (os.path, "isfile"), (os.path, "exists")):
+                patched.setattr(module, function, _telling(getattr(module, function), asked))
+            again = load(folder).tokenizer.get_vocab()
+        assert asked
+        assert not [one for one in asked if "then" in Path(one).parts]
         assert again == before
 
 
@@ -282,7 +288,10 @@ def test_numbers_and_lists_far_too_long(model: Path) -> None:
 )
 def test_a_tokenizer_that_points_elsewhere(model: Path, changes: dict[str, Any]) -> None:
     edit_tokenizer(model, **changes)
-    with pytest.raises(ModelError, match=f"tokenizer_config.json cannot be used: {'vocab_path' if 'own' in changes else next(iter(changes))}"):
+    with pytest.raises(
+        ModelError,
+        match=f"tokenizer_config.json cannot be used: {'vocab_path' if 'own' in changes else next(iter(changes))}",
+    ):
         find_model(str(model))
 
 
@@ -336,6 +345,36 @@ def test_weights_of_other_kinds_are_not_passed_over_for_drawn_ones(model: Path, 
         find_model(str(model))
 
 
+def test_a_model_of_the_hub_with_weights_of_another_kind(model: Path, hub: Path) -> None:
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
+    as_in_the_hubs_cache(model, hub)
+    source = find_model("you/it")
+    with pytest.raises(ModelError, match=r"weights as safetensors are expected .*pytorch_model\.bin, are not read"):
+        load_classifier(source, NAMES, 0)
+
+
+def test_a_digest_of_every_safetensors_file_is_still_known(model: Path, tmp_path: Path) -> None:
+    def digest_of(*names: str) -> str:
+        told = (hashlib.sha256((model / name).read_bytes()).digest() for name in names)
+        return hashlib.sha256(b"".join(told)).hexdigest()
+
+    shutil.copy(model / "model.safetensors", model / "consolidated.safetensors")
+    source = find_model(str(model))
+    then = digest_of("consolidated.safetensors", "model.safetensors")
+    assert weights_digest(source) == digest_of("model.safetensors")
+    assert has_weights(source, digest_of("model.safetensors"))
+    assert has_weights(source, then)
+    assert not has_weights(source, digest_of("consolidated.safetensors", "config.json"))
+    # Other weights of the model's own are no longer what was meant.
+    tensors = load_file(model / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in tensors.items()}, model / "model.safetensors", {"format": "pt"})
+    assert not has_weights(source, then)
+    # Nothing from outside the folder is read for it.
+    (model / "other.safetensors").symlink_to(shutil.copy(model / "config.json", tmp_path / "x"))
+    with pytest.raises(ModelError, match="outside of its folder"):
+        has_weights(source, then)
+
+
 def test_shards_without_an_index_are_not_passed_over(model: Path) -> None:
     (model / "model.safetensors").rename(model / "model-00001-of-00002.safetensors")
     with pytest.raises(ModelError, match=r"no model\.safetensors\.index\.json"):
@@ -368,8 +407,8 @@ ENTRY = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
         ('{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}', None, "gap"),
         ('{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4]}}', None, "does not fit"),
         ('{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}', None, "no type, shape and place"),
-        ('{"a":{"dtype":"F32","shape":[%s],"data_offsets":[0,4]}}' % ",".join("1" * 17), None, "a shape that no tensor has"),
-        ('{"a":{"dtype":"F32","shape":[0,%d],"data_offsets":[0,0]}}' % 2**49, None, "a shape that no tensor has"),
+        (f'{{"a":{ENTRY.replace("[1]", str([1] * 17))}}}', None, "a shape that no tensor has"),
+        (f'{{"a":{ENTRY.replace("[1]", str([0, 2**49]))}}}', None, "a shape that no tensor has"),
         ('{"a":{"dtype":"X","shape":[1],"data_offsets":[0,4]}}', None, "no type, shape and place"),
         ("[]", None, "no JSON object"),
         ("{}", None, "4 are there"),
