@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -15,6 +16,8 @@ from soak.batch_artefacts import save_bag
 import lightune
 from lightune.artifacts import ADAPTER, MODEL, BaseModel, loading, read_manifest
 from lightune.errors import ModelError
+from tests.artifacts.helpers import save_adapted
+from tests.fixtures.bases import NAMES
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +78,17 @@ def test_a_manifest_vouches_where_it_says_which_weights(bag: Path) -> None:
     assert replace(manifest, kind=ADAPTER, base=replace(base, digest="0" * 64)).vouches
     # The whole model lies in the folder.
     assert replace(manifest, kind=MODEL, base=base).vouches
+
+
+def test_an_adapter_of_a_base_with_more_files_beside_it_loads(tiny_gpt2: Path, tmp_path: Path) -> None:
+    """As artefacts were saved whose digest is of every safetensors file of the base's folder."""
+    base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
+    save_adapted(tmp_path / "lora", base, NAMES)
+    shutil.copy(base / "model.safetensors", base / "consolidated.safetensors")
+    one = hashlib.sha256((base / "model.safetensors").read_bytes()).digest()
+    told = json.loads((tmp_path / "lora" / "lightune.json").read_text())["base"]
+    edit(tmp_path / "lora", base={**told, "digest": hashlib.sha256(one + one).hexdigest()})
+    assert lightune.load(tmp_path / "lora").label_names == NAMES
+    edit(tmp_path / "lora", base={**told, "digest": hashlib.sha256(one + one + one).hexdigest()})
+    with pytest.raises(ModelError, match="SHA-256"):
+        lightune.load(tmp_path / "lora")

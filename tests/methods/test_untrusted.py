@@ -8,12 +8,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import peft
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from lightune.errors import ModelError
-from lightune.methods import adapter_config, check_adapter_folder
+from lightune.methods import adapter_config, check_adapter_folder, load_adapter
+from tests.fixtures.bases import load
 
 LORA = {
     "peft_type": "LORA",
@@ -44,6 +46,10 @@ def edit(folder: Path, **changes: Any) -> None:
         {"target_modules": "all-linear"},
         {"target_modules": r".*\.(q_proj|v_proj)$"},
         {"target_modules": r"model\.layers\.[\d]{1,}\.(?:self_attn|mlp)\.(?:q_proj|v_proj)"},
+        {"target_modules": r".*\.layers\.\d+\.(self_attn|mlp)\.(q_proj|k_proj|v_proj|o_proj)"},
+        {"target_modules": r".*?(?:encoder|decoder).*?\.(?:q|v)_proj"},
+        {"modules_to_save": ["score", "classifier.out_proj"], "layers_pattern": ["h", "layers"]},
+        {"peft_type": "PROMPT_TUNING", "tokenizer_name_or_path": "gpt2", "tokenizer_kwargs": {"revision": "main"}},
         {"rank_pattern": {"^h.0.attn": 8}, "alpha_pattern": {"h.0": 10**6}},
         {"r": 2048},
         {"lora_alpha": 10**6, "projection_prng_key": 10**9},
@@ -72,6 +78,18 @@ def test_what_adapters_say_is_no_fault(folder: Path, changes: dict[str, Any]) ->
         ({"target_modules": ".*.*.*.*.*x"}, "a pattern that may take for ever"),
         ({"exclude_modules": "(a{1,9}){1,9}"}, "a pattern that may take for ever"),
         ({"rank_pattern": {"(a+)+": 4}}, "a pattern that may take for ever"),
+        ({"target_modules": ".?" * 60 + "!"}, "a pattern that may take for ever"),
+        ({"target_modules": ".??" * 60 + "!"}, "a pattern that may take for ever"),
+        ({"target_modules": "(.|.)" * 30 + "!"}, "a pattern that may take for ever"),
+        ({"target_modules": "(((.|.)(.|.)|.)(.|.)|.)(.|.)!"}, "a pattern that may take for ever"),
+        ({"target_modules": ("(." + "|." * 100 + ")") * 3 + "!"}, "a pattern that may take for ever"),
+        ({"target_modules": "(?#[)" + ".?" * 60 + "(?#])!"}, "a pattern that may take for ever"),
+        ({"target_modules": "(?x)#[\n" + ".?" * 60 + "#]\n!"}, "a pattern that may take for ever"),
+        ({"modules_to_save": ["score", "(.+)+!"]}, "modules_to_save holds a pattern that may take for ever"),
+        ({"modules_to_save": {"(.+)+!": 1}}, "modules_to_save holds a pattern that may take for ever"),
+        ({"layers_pattern": ["(.+)+!"]}, "layers_pattern holds a pattern that may take for ever"),
+        ({"tokenizer_name_or_path": "gpt2"}, "tokenizer_name_or_path is set"),
+        ({"peft_type": "PROMPT_TUNING", "own_path": "gpt2"}, "own_path is set"),
         ({"r": 2049}, "r is 2,049, and no tensor"),
         ({"rank_pattern": {"c_attn": 10**8}}, "c_attn is 100,000,000"),
         ({"layer_replication": [[0, 1]], "num_virtual_tokens": 10**9}, "num_virtual_tokens is 1,000,000,000"),
@@ -83,6 +101,37 @@ def test_what_leads_elsewhere_or_has_no_bounds_is_refused(folder: Path, changes:
     with pytest.raises(ModelError, match=re.escape(said)) as caught:
         check_adapter_folder(folder)
     assert str(caught.value).startswith(f"{folder}: adapter_config.json cannot be used: ")
+
+
+def test_the_tokenizer_of_a_prompts_words_is_never_loaded(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = load(bases["gpt2"])
+    prompt = peft.PromptTuningConfig(
+        task_type="SEQ_CLS",
+        num_virtual_tokens=4,
+        prompt_tuning_init="TEXT",
+        prompt_tuning_init_text="Good?",
+        tokenizer_name_or_path=str(bases["gpt2"]),
+    )
+    trained = peft.get_peft_model(base.model, prompt)
+    trained.save_pretrained(str(tmp_path))
+    # As a trainer stopped half-way leaves it.
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    (tmp_path / "adapter_config.json").write_text(json.dumps({**config, "inference_mode": False}))
+
+    def asked(*_: Any, **__: Any) -> None:
+        raise AssertionError("a tokenizer was asked for")
+
+    again, other = load(bases["gpt2"]).model, load(bases["gpt2"]).model
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", asked)
+    loaded = load_adapter(again, tmp_path)
+    assert torch.equal(
+        loaded.prompt_encoder["default"].embedding.weight, trained.prompt_encoder["default"].embedding.weight
+    )
+    # To train it, peft would.
+    with pytest.raises(AssertionError, match="a tokenizer was asked for"):
+        peft.get_peft_model(other, prompt)
 
 
 def test_a_configuration_that_is_a_link_is_not_read(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -11,7 +11,7 @@ from lightune.artifacts.manifest import INSIDE, MANIFEST, Manifest
 from lightune.config import EMBEDDED
 from lightune.errors import ModelError
 from lightune.methods import adapter_config, load_adapter
-from lightune.models import Classifier, ModelSource, fetched_digest, find_model
+from lightune.models import Classifier, ModelSource, find_model, has_weights
 
 
 def find_base(folder: Path, manifest: Manifest) -> ModelSource:
@@ -20,7 +20,7 @@ def find_base(folder: Path, manifest: Manifest) -> ModelSource:
     location = manifest.base.location
     embedded = manifest.base.name == EMBEDDED and not location.startswith(INSIDE)
     source = find_named_base(folder, EMBEDDED if embedded else location)
-    if manifest.base.digest is not None and fetched_digest(source) != manifest.base.digest:
+    if manifest.base.digest is not None and not has_weights(source, manifest.base.digest):
         raise ModelError(
             f"{folder}: it was trained on {manifest.base.name}, but the weights there now are others (their SHA-256 "
             "differs). Put the old base back, or train again."

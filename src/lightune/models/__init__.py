@@ -25,6 +25,7 @@ from lightune.models.sources import (
     embedded_folder,
     fetched_digest,
     find_model,
+    has_weights,
     quiet_transformers,
     weights_digest,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "first_adapted",
     "fits_onednn",
     "fuse_mlp",
+    "has_weights",
     "head_modules",
     "hidden_states",
     "is_quantised",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightune.config import EMBEDDED
 from lightune.errors import ModelError
+from lightune.models.strict_files import check_place
 from lightune.models.untrusted import check_hub_files, check_model_folder, weight_files
 
 if TYPE_CHECKING:
@@ -80,11 +81,21 @@ def fetched_digest(source: ModelSource) -> str | None:
     files = weight_files(source.location)
     if not files and not source.is_local:
         return None
-    digest = hashlib.sha256()
-    for path in files or (Path(source.location) / "config.json",):
-        with path.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return digest.hexdigest()
+    return _digest_of(files or (Path(source.location) / "config.json",))
+
+
+def has_weights(source: ModelSource, digest: str) -> bool:
+    """Whether `digest` is that of the model's weights: `fetched_digest`, or, as was kept once, that of every
+    safetensors file of its folder, which has the model's own among them. Raises ModelError."""
+    if fetched_digest(source) == digest:
+        return True
+    files = sorted(Path(source.location).glob("*.safetensors")) if source.is_local else []
+    own = weight_files(source.location) if files else ()
+    if not own or len(files) == len(own):
+        return False
+    for path in files:
+        check_place(path)
+    return _digest_of(files) == digest
 
 
 def computed_by(source: ModelSource) -> list[str | None]:
@@ -110,6 +121,14 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(before)
         if bars:
             logging.enable_progress_bar()
+
+
+def _digest_of(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as handle:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _looks_like_path(source: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ MOST_JSON, MOST_DEPTH = 64 * 2**20, 50
 MOST_TEXT = 2**30
 MOST_HEADER = 32 * 2**20
 LENGTH = 8
+# What no real tensor has more of: their product is taken.
+MOST_SIDES, MOST_SIDE = 16, 2**48
+# What the hub's library has fetched in pieces lies once for all repositories of a cache, under the hash of its content.
+SHARED, SHARED_MARKER = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}"), ".huggingface-shared-blobs"
 # Bits that a number takes, by the names that safetensors has for types of whole bytes and less.
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
@@ -40,24 +45,33 @@ class Declared:
 def check_place(path: Path, root: Path | None = None) -> None:
     """Raise ModelError unless `path` is a regular file that lies in `root`, by default the folder that it is named in.
 
-    A link may point to a file below the same folder. One in a snapshot of the hub's cache may point into the `blobs` of
-    the same repository, as the hub's library lays them.
+    A link may point to a file below the same folder. One in a snapshot of the hub's cache, or in a folder of it, may
+    point into the `blobs` of the same repository, or to what the cache's repositories share, as the hub's library lays
+    them.
     """
     folder = (root or path.parent).resolve()
-    allowed = [folder]
-    if folder.parent.name == "snapshots":
-        allowed.append(folder.parent.parent / "blobs")
     try:
         real = path.resolve(strict=True)
         regular = stat.S_ISREG(real.stat().st_mode)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         raise ModelError(f"{path}: it cannot be read (it links to nothing that is there).") from error
-    if not any(real.is_relative_to(place) for place in allowed):
+    if not real.is_relative_to(folder) and not _is_blob(real, folder):
         raise ModelError(
             f"{path}: it links to {real}, outside of its folder, and is not read. Put the file itself there."
         )
     if not regular:
         raise ModelError(f"{path}: a file is expected, but it is none.")
+
+
+def _is_blob(real: Path, folder: Path) -> bool:
+    """Whether `real`, without links, is where the hub's cache that `folder` lies in keeps a file of its repository."""
+    snapshots = next((one for one in folder.parents if one.name == "snapshots"), None)
+    if snapshots is None or not snapshots.parent.name.startswith("models--"):
+        return False
+    store = snapshots.parent.parent / "blobs"
+    if real.is_relative_to(store):
+        return (store / SHARED_MARKER).is_file() and SHARED.fullmatch(real.relative_to(store).as_posix()) is not None
+    return real.is_relative_to(snapshots.parent / "blobs")
 
 
 def check_size(path: Path, most: int) -> None:
@@ -144,6 +158,8 @@ def _declared(path: Path, name: str, entry: Any) -> tuple[Declared, tuple[int, i
     values = entry if isinstance(entry, dict) else {}
     shape, span = _counts(values.get("shape")), _counts(values.get("data_offsets"))
     bits = BITS.get(str(values.get("dtype")))
+    if shape is not None and (len(shape) > MOST_SIDES or max(shape, default=0) > MOST_SIDE):
+        _broken(path, f"{name[:200]!r} has a shape that no tensor has")
     if bits is None or shape is None or span is None or len(span) != 2 or span[0] > span[1]:
         _broken(path, f"{name!r} has no type, shape and place that can be read")
     declared = Declared(tuple(shape), bits)

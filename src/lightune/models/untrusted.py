@@ -14,6 +14,7 @@ from lightune.models.declarations import (
     CONFIG,
     INDEX,
     TOKENIZER_CONFIG,
+    WHOLE,
     check_config,
     check_index,
     check_tokenizer_config,
@@ -77,6 +78,8 @@ def check_hub_files(location: str) -> None:
     """
     for name, check in CHECKS.items():
         path = _hub_file(location, name)
+        if name == TOKENIZER_CONFIG and path is not None:
+            _hub_file(location, WHOLE)  # what may be in the one depends on whether the other is there
         if path is not None:
             check(path)
         elif name == CONFIG:

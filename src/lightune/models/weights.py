@@ -67,7 +67,15 @@ def _check_amount(auto: Any, source: ModelSource, options: dict[str, Any]) -> No
     if source.untrained:
         bound, whose = MOST_DRAWN, "of an untrained model at most"
     else:
-        declared = sum(one.numbers for one in declared_weights(source.location).values())
+        tensors = declared_weights(source.location)
+        if not tensors:
+            seen = "its files hold none" if source.is_local else "the hub gives none, or is out of reach"
+            raise ModelError(
+                f"--model {source.name}: weights as safetensors are expected (model.safetensors), but {seen}. "
+                "Others, such as pytorch_model.bin, are not read: a pickle can run code when loaded. Where you trust "
+                "them, load the model with transformers, save it by save_pretrained, and name that folder."
+            )
+        declared = sum(one.numbers for one in tensors.values())
         bound, whose = 2 * declared + SMALL, "its files hold"
     try:
         with quiet_transformers(), torch.device("meta"):
