@@ -45,7 +45,7 @@ class Ladder:
             ModelConfig(str(self.model)),
             DataConfig(str(self.data)),
             ARMS,
-            curve=CurveConfig(self.sizes, ("tfidf", "probe"), self.seeds),
+            curve=CurveConfig(self.sizes, ("tfidf", "probe") if self.sizes else None, self.seeds),
             analysis=AnalysisConfig(behaviour=NONE),
         )
 

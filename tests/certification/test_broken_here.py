@@ -19,6 +19,7 @@ from lightune.artifacts import loading as artifact_loading
 from lightune.catalogue import METHODS
 from lightune.certification import certify, checks
 from lightune.compute import padded
+from lightune.methods import untrusted
 from lightune.models import find_model, load_classifier, quiet_transformers, tokenizers
 from lightune.models import loading as model_loading
 from lightune.records import NOT_APPLICABLE, PASS
@@ -74,8 +75,9 @@ def _assert_measured(certificate: Any, name: str) -> None:
     assert check.reason == f"logits differ by {check.difference:.2g}"
 
 
-def test_a_router_that_looks_at_the_whole_batch(lora: Made, tmp_path: Path) -> None:
-    """LILY as peft has it: padding changes what is in a batch too."""
+def test_a_router_that_looks_at_the_whole_batch(lora: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LILY as peft has it, which is refused: padding changes what is in a batch too."""
+    monkeypatch.setattr(untrusted, "METHODS", {"lily": replace(METHODS["lily"], refused=None)})
     base = load_classifier(find_model(str(lora.base)), ("bad", "good"), 0)
     method = METHODS["lily"]
     with quiet_transformers():
@@ -197,11 +199,18 @@ def test_a_frozen_tensor_that_is_nudged_by_one_bit(
         # The embedding of a byte that no text holds: no answer shows it.
         row = model.get_base_model().transformer.wte.weight
 
-        def step(at: int) -> None:
-            with torch.no_grad():
-                row[5, 0] = torch.nextafter(row[5, 0], torch.tensor(9.0)) if at == 0 else row[5, 0]
+        class Nudge:
+            def __call__(self, at: int) -> None:
+                with torch.no_grad():
+                    row[5, 0] = torch.nextafter(row[5, 0], torch.tensor(9.0)) if at == 0 else row[5, 0]
 
-        return replace(demands, after_step=step)
+            def state(self) -> dict[str, torch.Tensor]:
+                return {}
+
+            def load(self, state: Any) -> None:
+                raise AssertionError("nothing is gone on from here")
+
+        return replace(demands, after_step=Nudge())
 
     certificate = _learn_broken(tmp_path, bases_root, monkeypatch, nudge).certify()
     assert failed(certificate) == {"base untouched"}

@@ -149,7 +149,7 @@ def test_a_line_of_the_manifest_that_was_edited(study: Path, command: Command) -
     assert said.code == 1
     assert CHANGED in {check["name"] for check in json.loads(said.out)["checks"] if check["outcome"] == "fail"}
     path.write_text("{")
-    assert_refused(command("verify", study), "lightune.json", "damaged")
+    assert_refused(command("verify", study), "lightune.json", "JSON is expected")
 
 
 def test_numbers_that_are_none(study: Path, command: Command) -> None:

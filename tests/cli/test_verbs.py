@@ -144,7 +144,8 @@ def test_what_keeps_nothing_promises_nothing(command, quick, monkeypatch, before
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(RuntimeError("odd"), "odd"), (OSError(28, "No space left", "/full"), "No space left: /full")]
+    ("error", "said"),
+    [(RuntimeError("odd"), "odd"), (OSError(28, "No space left", "/full"), "cannot be written: No space left")],
 )
 def test_a_fault_of_the_program_or_the_machine_is_code_1_and_a_sentence(quick, command, monkeypatch, error, said):
     def broken(*_, **__):

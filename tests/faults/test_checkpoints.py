@@ -57,7 +57,7 @@ own.os.rename = rename
         ("own._check = lambda *_: None", "_damaged(Path(folder), load_splits(checkpoints.CONFIG.data), True)"),
         (
             IN_PLACE,
-            "_at_writes(Path(folder), load_splits(checkpoints.CONFIG.data), 5)",
+            "_at_writes(Path(folder), load_splits(checkpoints.CONFIG.data), 18)",
         ),
     ],
     ids=["no digests", "no rename"],

@@ -18,6 +18,7 @@ ELSEWHERE = ("megatron_config", "tokenizer_kwargs", "tokenizer_name_or_path", "a
 # Of these, peft loads the tokenizer that a prompt's words were once cut by, and only where the prompt is to be trained:
 # never for an adapter that is loaded for its answers, as all are here.
 OF_A_PROMPT, PROMPT = ("tokenizer_kwargs", "tokenizer_name_or_path"), "PROMPT_TUNING"
+NO_SHADOW = ("shadow_model", "mirror")  # a small copy of the base, not a model by its name
 MEGATRON = ("megatron_core", "megatron.core")  # what every LoRA says, used with a megatron_config alone
 # Regular expressions that peft tries on the name of every module.
 PATTERNS = ("target_modules", "exclude_modules", "layers_pattern", "feedforward_modules", "target_parameters")
@@ -63,7 +64,9 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     config = read_object(path)
     passed_over = (BASE, *OF_A_PROMPT) if config.get("peft_type") == PROMPT else (BASE,)
     for key, value, _ in entries(config):
-        if value and key not in passed_over and (key in ELSEWHERE or key.endswith(("_path", "_file"))):
+        if not value or key in passed_over or (key, value) == NO_SHADOW:
+            continue
+        if key in ELSEWHERE or key.endswith(("_path", "_file")):
             _refuse(path, f"{key} is set, which names something beside the adapter")
     name, usual = MEGATRON
     if config.get(name) not in (None, usual):
