@@ -140,8 +140,9 @@ def test_the_same_step_again_takes_the_old_ones_place(kept, tmp_path):
 
 def test_the_manifest_is_written_last_and_nothing_takes_its_name_unsynced(tmp_path, monkeypatch):
     did: list[str] = []
-    sync, rename = module._sync, module.os.rename
-    monkeypatch.setattr(module, "_sync", lambda path: did.append(f"sync {path.name}") or sync(path))
+    sync, folder, rename = module.sync, module.sync_folder, module.os.rename
+    monkeypatch.setattr(module, "sync", lambda path: did.append(f"sync {path.name}") or sync(path))
+    monkeypatch.setattr(module, "sync_folder", lambda path: did.append(f"sync {path.name}") or folder(path))
     monkeypatch.setattr(
         module.os, "rename", lambda old, new: did.append(f"rename {Path(new).name}") or rename(old, new)
     )
