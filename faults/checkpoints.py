@@ -6,19 +6,18 @@ What goes on must end with the weights of a training that nothing met, to the bi
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soak.table import Line, finish, say
+from soak.table import Line, say
 
+from faults.command import command
 from faults.killed_commands import killed_commands
 from faults.training import CONFIG, INTERVAL, Child, Told
 from lightune.data import load_splits
@@ -165,11 +164,7 @@ def _first(faults: Sequence[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="a few kills of LoRA, and a few damages")
-    options = made.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "a few kills of LoRA, and a few damages", argv)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,18 @@ happened to. Where no tmpfs can be mounted, a limit on the size of files (RLIMIT
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.table import Line, finish, say
+from soak.table import Line, say
 
+from faults.command import command
 from faults.small_study import Ended, difference, study, write_data
 
 TOLERANCE = 1e-5
@@ -44,11 +43,7 @@ class Filled:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="one size instead of ten")
-    options = made.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "one size instead of ten", argv)
 
 
 def run(work: Path, short: bool = False) -> list[Line]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
-from soak.table import Line, finish, say
+from soak.table import Line, say
 from tests.report.page import markdown_tokens
 
 from faults import hostile_pages, hostile_site, secrets
 from faults.browser import Seen, chromium, tab, written
+from faults.command import command
 from faults.strings import FEW, STRINGS
 from lightune.exports.naming import hub_id
 from lightune.printable import one_line
@@ -147,11 +146,7 @@ def _line(guarantee: str, strings: Sequence[str], wrong: Sequence[str]) -> Line:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="a string of each family")
-    options = made.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "a string of each family", argv)
 
 
 if __name__ == "__main__":

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
 import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
 from soak.batch_artefacts import save_bag
-from soak.table import Line, finish, say
+from soak.table import Line, say
 
 from faults.bad_bytes import ENCODED, NO_FILE
 from faults.bad_delimited import DELIMITED
 from faults.bad_json import JSON
 from faults.bad_parquet import PARQUET
 from faults.cases import Case, Columns, Refused
+from faults.command import command
 from faults.round_trips import round_trips
-from lightune.cli.main import main as command
+from lightune.cli.main import main as lightune
 from lightune.data.readers import read_table
 from lightune.data.sources import open_source
 from lightune.errors import DataError
@@ -173,7 +172,7 @@ def call(words: list[str]) -> tuple[int, str]:
     """Run the command in this process: its exit code, and what it says on standard error."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()), _same_signals():
-        code = command(words)
+        code = lightune(words)
     return code, said.getvalue()
 
 
@@ -188,13 +187,9 @@ def _same_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="a tenth of the round trips")
-    options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "a tenth of the round trips", argv)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ training that nothing happened to.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from soak.table import Line, finish, say
+from soak.table import Line, say
 
+from faults.command import command
 from faults.small_study import Ended, difference, study, write_data
 
 HOOKED = Path(__file__).parent / "hooked"
@@ -27,11 +26,7 @@ TOLERANCE = 1e-5
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="a kill alone")
-    options = made.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "a kill alone", argv)
 
 
 def run(work: Path, short: bool = False) -> list[Line]:

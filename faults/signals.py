@@ -7,7 +7,6 @@ written; the next try must not repeat what was done. The other verbs that write 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import itertools
 import json
@@ -19,13 +18,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soak.table import Line, finish
+from soak.table import Line
 
+from faults.command import command
 from faults.ladder import difference, done_runs, make_ladder, outcome
 from faults.processes import told
 
@@ -303,13 +303,9 @@ def signal_verbs(study: Path, work: Path, rng: random.Random) -> list[Sent]:
     return sent
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="1 signal instead of 50")
-    options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "1 signal instead of 50", argv)
 
 
 if __name__ == "__main__":

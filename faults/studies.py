@@ -8,21 +8,20 @@ through the real command.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from soak.table import Line, finish
+from soak.table import Line
 
+from faults.command import command
 from faults.ladder import Ladder, difference, done_runs, make_ladder, outcome
 from faults.processes import ended, forked, told
 from lightune.progress import Progress
@@ -219,13 +218,9 @@ def _seen(
     return True
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="6 kills of a smaller study, none through the command")
-    options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "6 kills of a smaller study, none through the command", argv)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from soak.batch_artefacts import make_texts, save_bag, save_lora
-from soak.table import Line, finish, say
+from soak.table import Line, say
 
+from faults.command import command
 from lightune.compute import Encoder
 from lightune.inference import TextClassifier, load_classifier_folder
 from lightune.models import find_model, load_tokenizer
@@ -127,13 +126,9 @@ KINDS: tuple[Callable[[random.Random], str], ...] = (
 )
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="a tenth of the texts")
-    options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "a tenth of the texts", argv)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,18 @@ the number of that one. The winner is then killed with SIGKILL, and the lock mus
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.table import Line, finish
+from soak.table import Line
 
+from faults.command import command
 from lightune.errors import ConfigError
 from lightune.exports import exporting
 from lightune.inference.batch.job import JobFolder
@@ -115,13 +114,9 @@ def _free(hold: Hold) -> bool:
     return False
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--short", action="store_true", help="5 rounds instead of 50")
-    options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        return finish(run(Path(folder), options.short))
+    return command(__doc__, run, "5 rounds instead of 50", argv)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import io
 import json
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -220,3 +221,27 @@ def test_bytes_that_are_no_utf8_in_a_parquet_string_name_the_row(tmp_path):
     bad = pa.array([b"ok", b"\xff"], pa.binary()).view(pa.string())
     with pytest.raises(DataError, match=r"t\.parquet, row 2: column 'text' is not UTF-8"):
         read_table(write_parquet(tmp_path / "t.parquet", {"text": bad}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([10**15], pa.timestamp("s")),
+        pa.array([10**8], pa.date32()),
+        pa.array([2**62], pa.duration("s")),
+        pa.array([0], pa.timestamp("s", "Nowhere/Land")),
+        pa.array([1], pa.time64("ns")),
+    ],
+    ids=["year", "date", "duration", "zone", "nanosecond"],
+)
+def test_a_parquet_value_that_would_be_altered_as_text_is_refused(tmp_path, values):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"text": ["a"], "odd": values}), path)
+    with pytest.raises(DataError, match=r"t.parquet: column 'odd' \(.*cannot be written as text"):
+        read_table(path)
+
+
+def test_a_time_in_nanoseconds_that_loses_none_is_read(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"text": ["a"], "at": pa.array([1_500], pa.time64("us")).cast(pa.time64("ns"))}), path)
+    assert read_table(path).columns["at"] == ("00:00:00.001500",)

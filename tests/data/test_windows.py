@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lightune.data import Cut, file_digest, open_rows, parquet_windows, read_table, row_sources, survey
+from lightune.data import Cut, open_rows, parquet_windows, read_table, row_sources, survey
 from lightune.data import delimited_rows as rows_module
 from lightune.data import json_lines as json_module
 from lightune.data.arrow_sizes import row_sizes
@@ -217,11 +217,6 @@ def test_a_window_takes_a_row_that_is_too_long_and_no_other():
     filling = Filling(Cut(2, 10))
     assert filling.takes(50)
     assert not filling.takes(1)
-
-
-def test_a_digest_is_of_the_bytes(tmp_path):
-    (tmp_path / "a").write_bytes(b"")
-    assert file_digest(tmp_path / "a").startswith("e3b0c44298fc1c149afbf4c8996fb924")
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.parquet"])

@@ -13,6 +13,7 @@ from lightune.artifacts import CERTIFICATE, CERTIFICATE_FORMAT, load_artifact
 from lightune.certification import checks, formats
 from lightune.certification.subject import Floats, Heard, Subject, scratch_folder
 from lightune.certification.texts import CheckedTexts
+from lightune.digests import file_digest
 from lightune.models import quiet_transformers
 from lightune.records import SEEDS_FOLDER, Certificate, Check, Observed, dumps
 from lightune.runtime import pick_device
@@ -125,8 +126,7 @@ def digests(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and name.parts[0] != SEEDS_FOLDER and name.name not in UNCHECKED:
-            with path.open("rb") as handle:
-                found[name.as_posix()] = hashlib.file_digest(handle, "sha256").hexdigest()
+            found[name.as_posix()] = file_digest(path)
     return found
 
 

@@ -9,7 +9,7 @@ from lightune.data.readers import read_table
 from lightune.data.row_sources import JSON_LINES, TEXT_LINES, open_rows
 from lightune.data.rows import load_rows, row_ids, save_rows
 from lightune.data.splits import load_splits
-from lightune.data.survey import Survey, file_digest, survey
+from lightune.data.survey import Survey, survey
 from lightune.data.tables import Part, Table
 from lightune.data.windows import Cut, RowSource, Window
 
@@ -30,7 +30,6 @@ __all__ = [
     "audit",
     "cut",
     "draw",
-    "file_digest",
     "find_label_column",
     "find_text_column",
     "fold_of",

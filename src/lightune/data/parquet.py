@@ -122,8 +122,8 @@ def _values(path: str, name: str, column: pa.ChunkedArray, kind: str, first: int
         raise DataError(
             f"{path}, row {first + row + 1}: column {name!r} is not UTF-8. Write the file again."
         ) from error
-    # As Arrow says for a year that Python does not have, a time zone that is not there, a nanosecond without pandas.
-    except (ValueError, ArithmeticError, LookupError, ImportError, NotImplementedError) as error:
+    # Of a date that Python does not have, a time zone that is not there, a time that would lose its nanoseconds.
+    except (pa.ArrowException, OverflowError, ValueError) as error:
         raise DataError(
             f"{path}: column {name!r} ({column.type}) holds a value that cannot be written as text: "
             f"{str(error).rstrip('.')}. Leave that column out, or keep the rows in Parquet."
@@ -131,6 +131,8 @@ def _values(path: str, name: str, column: pa.ChunkedArray, kind: str, first: int
 
 
 def _written(column: pa.ChunkedArray, kind: str) -> tuple[str | None, ...]:
+    if pa.types.is_time64(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.time64("us"))  # which raises for what Python's time would leave out in silence
     values = column.to_pylist()
     if kind == TEXT:
         return tuple(None if value is None else str(value) for value in values)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from lightune.data.tables import Table, common_kind
 from lightune.data.windows import Cut, RowSource, Window
@@ -56,12 +54,6 @@ def survey(
     if len(columns) < len(common):
         columns = {name: columns.get(name, (None,) * first.table.rows) for name in common}
     return Survey(rows, windows, common, Table(columns, common, first.table.parts), half_pair)
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of what a file holds."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _half_pair(window: Window) -> str | None:

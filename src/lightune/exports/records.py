@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lightune.digests import file_digest
 from lightune.errors import ModelError
 from lightune.records import Check, Metric, dumps, from_json
 
@@ -62,8 +62,7 @@ def digests(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != EXPORT:
-            with path.open("rb") as handle:
-                found[name] = hashlib.file_digest(handle, "sha256").hexdigest()
+            found[name] = file_digest(path)
     return found
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightune.config import EMBEDDED
+from lightune.digests import file_digest
 from lightune.errors import ModelError
 from lightune.models.strict_files import check_place
 from lightune.models.untrusted import check_hub_files, check_model_folder, weight_files
@@ -126,8 +127,7 @@ def quiet_transformers() -> Iterator[None]:
 def _digest_of(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in files:
-        with path.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
+        digest.update(bytes.fromhex(file_digest(path)))
     return digest.hexdigest()
 
 

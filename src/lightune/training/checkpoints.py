@@ -7,7 +7,6 @@ the manifest has vouched for all of it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightune.digests import file_digest
 from lightune.whole import sync, sync_folder
 
 MANIFEST = "manifest.json"
@@ -76,7 +76,7 @@ class Checkpoints:
         files = {}
         for path in sorted(scratch.iterdir()):
             sync(path)
-            files[path.name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+            files[path.name] = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
         manifest = {"format": FORMAT, "step": step, "best": best, "files": files}
         (scratch / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         sync(scratch / MANIFEST)
@@ -141,10 +141,5 @@ def _check(path: Path, size: int, digest: str) -> None:
     seen = path.stat().st_size
     if seen != size:
         raise Broken(f"{path.name} has {seen:,} bytes, {size:,} were written")
-    if _digest(path) != digest:
+    if file_digest(path) != digest:
         raise Broken(f"{path.name} has other bytes than were written")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightune.artifacts import CERTIFICATE
+from lightune.digests import file_digest
 from lightune.runtime import environment
 
 # What stands in an artefact's folder and has no part in its answers.
@@ -20,8 +21,7 @@ def artefact_digest(folder: Path) -> str:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and name.parts[0] != "seeds" and str(name) not in _BESIDE:
-            with path.open("rb") as handle:
-                told.update(f"{name}\0{hashlib.file_digest(handle, 'sha256').hexdigest()}\n".encode())
+            told.update(f"{name}\0{file_digest(path)}\n".encode())
     return told.hexdigest()
 
 

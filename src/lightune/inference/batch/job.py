@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lightune.compute import Choices
+from lightune.digests import file_digest
 from lightune.errors import ConfigError, RunError
 from lightune.inference.batch.formats import Format
 from lightune.whole import sync, sync_folder
@@ -28,7 +28,9 @@ _HOLDER = f"{_LOCK}.holder"
 # What the spooled standard input is called, in the folder and in messages.
 STDIN = "standard input"
 _OWN = {_RECORD, _LOCK, _HOLDER, _WHOLE, _SCRATCH, STDIN}
-_PART = re.compile(r"part-(\d{8,})-[0-9a-f]{16}")
+# Of a digest, in a part's name.
+DIGITS = 16
+_PART = re.compile(rf"part-(\d{{8,}})-[0-9a-f]{{{DIGITS}}}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class JobFolder:
             write(scratch)
             sync(scratch)
             # The name holds a part's digest, so that harm that comes to it later is seen.
-            os.replace(scratch, self.path / f"part-{number:08d}-{_digest(scratch)}")
+            os.replace(scratch, self.path / f"part-{number:08d}-{file_digest(scratch)[:DIGITS]}")
             sync_folder(self.path)
 
     def spool(self, stream: BinaryIO, path: Path) -> None:
@@ -192,7 +194,7 @@ class JobFolder:
     def _checked(self, parts: Mapping[int, Path], on_part: Callable[[int], None]) -> Iterator[Path]:
         for done, number in enumerate(sorted(parts), start=1):
             part = parts[number]
-            if _digest(part) != part.name.split("-")[2]:
+            if file_digest(part)[:DIGITS] != part.name.split("-")[2]:
                 part.unlink()
                 raise RunError(
                     f"{part} was harmed after it was written, and is removed. The same command with --resume makes it "
@@ -213,8 +215,3 @@ class JobFolder:
                 f"{self.target} cannot be written: {error.strerror or error}. What is done stays in {self.path}; "
                 "once that is mended, the same command with --resume goes on."
             ) from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]

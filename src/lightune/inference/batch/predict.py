@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from lightune.compute import MERGE_TEXTS, Choices, choosing, onednn_pays
-from lightune.data import TEXT_LINES, RowSource, Survey, Window, file_digest, find_text_column, open_rows, survey
+from lightune.data import TEXT_LINES, RowSource, Survey, Window, find_text_column, open_rows, survey
+from lightune.digests import file_digest
 from lightune.errors import DataError, RunError
 from lightune.inference.batch.answering import Answering, answering
 from lightune.inference.batch.formats import Delimited, Format, JsonLines, Parquet
