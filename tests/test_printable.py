@@ -38,6 +38,7 @@ def test_no_text_is_obeyed(text):
     assert obeyed(printable(text)) == []
 
 
+@pytest.mark.full
 @settings(max_examples=200, derandomize=True, database=None, deadline=None)
 @given(st.dictionaries(ANY, ANY, max_size=3))
 def test_a_line_of_json_says_the_same_and_holds_nothing_raw(value):

@@ -72,6 +72,7 @@ def _swallow(ended: threading.Event, seconds: float) -> bool:
     return False
 
 
+@pytest.mark.full
 def test_who_does_not_heed_a_signal_is_ended(monkeypatch):
     monkeypatch.setattr(signals, "LEAVE_SECONDS", 0.05)
     ended, heard = threading.Event(), []
@@ -94,6 +95,7 @@ def test_who_leaves_in_time_is_not(monkeypatch):
     assert heard == []
 
 
+@pytest.mark.full
 def test_signals_that_somebody_else_handles_are_left_to_them(monkeypatch):
     monkeypatch.setattr(signals, "LEAVE_SECONDS", 0.05)
     ended, theirs = threading.Event(), []

@@ -53,6 +53,7 @@ def test_it_is_free_again_and_tells_of_nobody(lock, tmp_path):
     lock.take()
 
 
+@pytest.mark.full
 def test_what_a_killed_process_left_is_not_believed(tmp_path, monkeypatch):
     monkeypatch.setattr(writer, "LOOKS", 2)
     held = WriterLock(tmp_path / ".lock")

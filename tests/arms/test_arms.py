@@ -119,6 +119,7 @@ ON_GPT2 = [(arm, "gpt2") for arm in KINDS if arm != "qlora"]
 OTHERS = [pytest.param(a, k, marks=pytest.mark.full) for a in FEW for k in ("bert", "llama") if can(a, k)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("arm", "kind"), [*few(ON_GPT2, *((arm, "gpt2") for arm in FEW)), *OTHERS])
 def test_what_was_saved_answers_as_what_is_in_memory(bases, tmp_path, arm, kind):
     model = fitted(arm, bases[kind], tmp_path / "scratch")
@@ -222,6 +223,7 @@ def test_the_majority_is_that_of_the_training_rows(bases, tmp_path):
     assert model.predict_each(HELD_OUT).probabilities[0] == pytest.approx(np.tile([2 / 3, 1 / 3], (len(HELD_OUT), 1)))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("arm", "least"), [("tfidf", 0.9), ("probe", 0.6)])  # the tiny model's weights are random
 def test_a_cheap_arm_learns_easy_reviews(bases, tmp_path, arm, least):
     train, test = as_rows(make_reviews(200)), as_rows(make_reviews(60, seed=3))
@@ -254,6 +256,7 @@ def test_texts_without_a_word_end_the_run_with_a_sentence(bases, tmp_path):
         make_arm(context("tfidf", bases["gpt2"], tmp_path)).fit(rows, rows)
 
 
+@pytest.mark.full
 def test_the_probe_computes_each_text_once_for_the_whole_study(bases, tmp_path):
     first = fitted("probe", bases["gpt2"], tmp_path)
     assert first.facts.tokens > 0
@@ -263,6 +266,7 @@ def test_the_probe_computes_each_text_once_for_the_whole_study(bases, tmp_path):
     assert (again.logits(TEXTS) == first.logits(TEXTS)).all()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
 def test_features_of_a_model_that_was_changed_are_computed_anew(bases, tmp_path, name):
     folder = Path(shutil.copytree(bases["gpt2"], tmp_path / "model"))
@@ -278,6 +282,7 @@ def test_features_of_a_model_that_was_changed_are_computed_anew(bases, tmp_path,
     assert (again.logits(TEXTS) != first.logits(TEXTS)).any()
 
 
+@pytest.mark.full
 def test_zero_shot_learns_nothing_and_tells_its_prompts(bases, tmp_path):
     model = fitted("zero-shot", bases["gpt2"], tmp_path)
     assert model.facts.trainable_parameters == 0

@@ -135,6 +135,7 @@ def test_a_training_of_less_than_an_epoch_runs_what_it_sees(deep_bases: dict[str
     assert f"{KEPT_ONCE}{2 * 4 + 12} texts." in arm.facts.notes
 
 
+@pytest.mark.full
 def test_what_finds_no_room_is_run_anew_and_told(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     bounded = fitted(deep_bases["gpt2"], tmp_path / "runs", trunk_cache_bytes=32 * 4 * 300)
     without = fitted(deep_bases["gpt2"], tmp_path / "runs", trunk_cache="none")
@@ -210,6 +211,7 @@ def test_the_probe_fills_it_for_the_adapters(
     assert np.abs(plain.logits(TRAIN.texts) - probe.logits(TRAIN.texts)).max() < 1e-3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(["gpt2", "bert", "modernbert"], "gpt2"))
 def test_the_head_learns_as_much_faster_as_it_is_told(
     deep_bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -15,6 +15,7 @@ SEEDS = (3, 4, 9)
 BATCH = padded(token_rows(4, 9, 6), 0)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_each_head_answers_as_it_does_alone(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])

@@ -59,12 +59,14 @@ def test_an_artefact_answers_as_the_model_in_memory_did(own):
     np.testing.assert_allclose(_logits(artifact), in_memory, atol=1e-5)
 
 
+@pytest.mark.full
 def test_the_adapter_does_something(own, tiny_gpt2):
     base, _ = adapted(tiny_gpt2, NAMES, seed=1)
     other = logits_of(base.model, load_artifact(own[0]).scorer.encoder.encode(TEXTS), 0)
     assert np.abs(_logits(load_artifact(own[0])) - other).max() > 1e-3
 
 
+@pytest.mark.full
 def test_the_saved_adapter_loads_in_stock_peft_and_answers_the_same(tiny_gpt2, tmp_path):
     save_adapted(tmp_path / "lora", tiny_gpt2, NAMES)
     with quiet_transformers():
@@ -104,6 +106,7 @@ def test_a_manifest_of_another_version_or_kind_is_refused(copy, change, said):
         load_artifact(copy)
 
 
+@pytest.mark.full
 def test_a_base_whose_weights_changed_is_refused(tmp_path):
     model = save_language_model(tmp_path / "model")
     save_adapted(tmp_path / "lora", model, NAMES)
@@ -184,6 +187,7 @@ def test_an_adapter_that_stock_peft_made_loads_unverified_and_answers_the_same(s
     np.testing.assert_allclose(_logits(artifact, texts), _stock_logits(model, texts), atol=1e-5)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "target"), [("roberta", "query"), ("distilbert", "q_lin"), ("bart", "q_proj"), ("t5", "q")]
 )
@@ -222,6 +226,7 @@ def test_a_stock_adapter_without_a_head_is_refused(stock_adapter):
         load_artifact(stock_adapter[0])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_classifier_that_stock_transformers_made_agrees_with_its_pipeline(tmp_path, kind):
     folder = save_classifier(tmp_path / "stock", NAMES, kind, seed=2)

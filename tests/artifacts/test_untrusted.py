@@ -80,6 +80,7 @@ def test_a_manifest_vouches_where_it_says_which_weights(bag: Path) -> None:
     assert replace(manifest, kind=MODEL, base=base).vouches
 
 
+@pytest.mark.full
 def test_an_adapter_of_a_base_with_more_files_beside_it_loads(tiny_gpt2: Path, tmp_path: Path) -> None:
     """As artefacts were saved whose digest is of every safetensors file of the base's folder."""
     base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))

@@ -184,6 +184,7 @@ def test_a_text_that_its_change_leaves_alone_is_no_case() -> None:
     assert [case.text for case in suite(test).cases] == ["again"]
 
 
+@pytest.mark.full
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.text("ab .,'", min_size=1), st.sampled_from(["{x}", "{x:2}", "{x.f}", "{y_1}"]))))
 def test_a_template_is_its_parts(parts: list[str]) -> None:

@@ -217,6 +217,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.full
 @settings(deadline=None)
 @given(st.sampled_from([MFT, SWAP, ADD]), st.dictionaries(st.sampled_from([*MFT, "change", "fillers"]), PLAIN))
 def test_any_value_is_a_suite_or_a_sentence(test: dict[str, Any], keys: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ def test_no_text_stands_in_the_suite_twice() -> None:
     assert texts(built_in()) == tuple(every)
 
 
+@pytest.mark.full
 def test_it_is_the_same_suite_each_time() -> None:
     assert load_suite(None) == built_in()
     # Drawn by hash: the same on every machine and with every library.

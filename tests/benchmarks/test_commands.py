@@ -78,6 +78,7 @@ def test_memory_and_tokenising_and_the_stock_side_of_a_sweep(setting):
     assert case.peers[0].side is not None
 
 
+@pytest.mark.full
 def test_a_peer_that_fails_is_left_out_with_its_reason_and_ours_is_not(tmp_path):
     env = surroundings(1)
     good = Entry("good", "good", "command", {"arguments": ["-c", "pass"]}, env)

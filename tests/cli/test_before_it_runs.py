@@ -39,6 +39,7 @@ def table(command: Callable, asked: list[str], tmp_path: Path, monkeypatch: pyte
     return told
 
 
+@pytest.mark.full
 def test_a_plan_is_a_table_with_reasons(table: Callable) -> None:
     found = table("--plan")
     for word in ("lora", "threads", "micro-batch", "GB free", "bfloat16", "--frozen-dropout"):
@@ -88,6 +89,7 @@ def test_an_estimate_as_json(command: Callable, asked: list[str]) -> None:
     assert majority["runs"] == 1
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("here")
 def test_a_model_that_does_not_fit_is_said(
     command: Callable, asked: list[str], monkeypatch: pytest.MonkeyPatch

@@ -43,6 +43,7 @@ def test_several_arms_are_columns_with_their_names(study, command, tmp_path):
     assert [name for name in read(tmp_path / "out.csv")[0] if name.endswith("label")] == ["lora_label", "tfidf_label"]
 
 
+@pytest.mark.full
 def test_several_arms_are_objects_of_a_line_of_json_and_columns_of_the_table(study, command):
     said = command("predict", study, TEXT, "--json", "--arm", "tfidf,lora", "--top-k", "2")
     line = json.loads(said.out)
@@ -99,6 +100,7 @@ def test_a_column_s_name_that_both_would_have_is_refused(study, command, arms):
     assert "baseline" in said.err
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("words", ["--output {out}", "--output={out}", "--output {out} --resume"])
 def test_interrupted_it_says_how_to_go_on_and_does(study, command, tmp_path, monkeypatch, words):
     given = write(tmp_path / "in.csv", ROWS)

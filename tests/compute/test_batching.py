@@ -24,6 +24,7 @@ def check_batches(lengths: list[int], rows: int, tokens: int, padding: float) ->
     return batches
 
 
+@pytest.mark.full
 @settings(max_examples=150, deadline=None)
 @given(LENGTHS, st.integers(1, 40), st.integers(1, 4000), st.floats(0, 1))
 @example([], 1, 1, 0.0)

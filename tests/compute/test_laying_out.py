@@ -27,6 +27,7 @@ def answer(way: str, model: nn.Module, encoded: Any, scratch: Path) -> Any:
     return predict(model, TokenRows(encoded, np.zeros(len(encoded), dtype=np.int64)), 0, scratch)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("way", ["logits", "features", "trainer"])
 def test_many_tokens_are_answered_by_weights_laid_out(
     bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str

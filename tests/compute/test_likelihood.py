@@ -78,6 +78,7 @@ def naive(language: LanguageModel, template: str, words: list[list[str]], text: 
     return answers
 
 
+@pytest.mark.full
 def test_likelihoods_are_the_stock_models(language: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(likelihood, "WORDS_AT_ONCE", 2)  # several passes
     heard: list[int] = []
@@ -107,6 +108,7 @@ def test_one_token_words_score_the_same_beside_longer_ones(language: LanguageMod
     assert (beside[:, len(short)] < beside[:, 0]).all()
 
 
+@pytest.mark.full
 def test_a_text_scores_the_same_alone_and_in_any_company(language: LanguageModel) -> None:
     together = score_labels(language, TEMPLATES, WORDS, TEXTS, 48, "head").logs
     alone = [score_labels(language, TEMPLATES, WORDS, [text], 48, "head").logs[:, 0] for text in TEXTS]

@@ -22,6 +22,7 @@ def read_again(stock: Any, row: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"decoder_input_ids": stock._shift_right(row)} if stock.config.model_type == "t5" else {}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_features_are_the_stock_backbones_of_each_text_alone(bases: dict[str, Path], kind: str, pooling: str) -> None:

@@ -45,6 +45,7 @@ def long_texts(count: int) -> list[str]:
     ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("truncate", CUTS)
 def test_what_is_kept_of_a_long_text_is_what_is_kept_of_all_of_it(
     tokenizer: Any, truncate: str, monkeypatch: pytest.MonkeyPatch
@@ -61,6 +62,7 @@ def test_what_is_kept_of_a_long_text_is_what_is_kept_of_all_of_it(
     assert part.cut.all()
 
 
+@pytest.mark.full
 def test_a_cut_in_the_middle_of_a_word_would_change_the_tokens(
     bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_of_a_text_without_words_no_more_is_read(text: str, truncate: str) -> No
         assert text.endswith(part) if truncate == "tail" else text.startswith(part)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("truncate", CUTS)
 def test_megabytes_get_bounded_tokens_alone_and_in_a_batch(
     tokenizer: Any, truncate: str, monkeypatch: pytest.MonkeyPatch
@@ -128,6 +131,7 @@ def test_more_is_read_where_more_is_kept() -> None:
     assert len(read_part("a" * 10**6, 8192, "tail")) == read_limit(8192) == 8 * READ_BYTES
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("text", UNBROKEN.values(), ids=UNBROKEN)
 def test_pieces_are_all_of_a_text(text: str) -> None:
     found = list(pieces(text))
@@ -135,6 +139,7 @@ def test_pieces_are_all_of_a_text(text: str) -> None:
     assert max(len(piece.encode("utf-8", "surrogatepass")) for piece in found) <= READ_BYTES
 
 
+@pytest.mark.full
 def test_pieces_are_cut_at_blanks_and_their_tokens_add_up(
     bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

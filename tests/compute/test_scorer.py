@@ -15,6 +15,7 @@ from tests.fixtures.bases import load, wake_adapter, with_lora
 TEXTS = ["a good film", "a bad film, too long", "good"]
 
 
+@pytest.mark.full
 def test_many_texts_are_answered_by_a_merged_adapter(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     base = load(bases["gpt2"])
     model: Any = with_lora(base.model, base.head.modules)
@@ -32,6 +33,7 @@ def test_many_texts_are_answered_by_a_merged_adapter(bases: dict[str, Path], mon
     assert np.array_equal(many.logits, scorer.score(TEXTS).logits)
 
 
+@pytest.mark.full
 def test_merging_can_be_settled_beforehand(bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     for merging in (True, False):
         base = load(bases["gpt2"])

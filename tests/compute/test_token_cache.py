@@ -187,6 +187,7 @@ def test_a_harmed_file_is_written_anew(tmp_path: Path, bases: dict[str, Path], a
     same(encoder, encoder.cached(tmp_path))
 
 
+@pytest.mark.full
 def test_a_file_with_any_byte_changed_gives_the_right_tokens(tmp_path: Path, bases: dict[str, Path]) -> None:
     encoder = Encoder(load_tokenizer(find_model(str(bases["gpt2"]))), 20, "head")
     expected = [ids.tolist() for ids in encoder.encode(TEXTS).ids]
@@ -277,6 +278,7 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == before
 
 
+@pytest.mark.full
 def test_writers_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
     def fill(start: int) -> None:
         for at in range(start, start + 15):

@@ -34,6 +34,7 @@ def test_a_draw_has_the_size_the_proportions_and_the_order(size):
     assert size < 3 or counts.min() >= 1
 
 
+@pytest.mark.full
 @given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=60), seed=st.integers(0, 5), data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_draws_are_nested(labels, seed, data):
@@ -89,6 +90,7 @@ def test_cuts_that_cannot_be_made():
         cut(make_rows([0, 1] * 5), CutSize(9, 0.2, None, 1, "--test-size"), 0, "test")
 
 
+@pytest.mark.full
 @given(
     groups=st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", ""]), min_size=30, max_size=120),
     seed=st.integers(0, 3),

@@ -66,6 +66,7 @@ def test_a_label_with_fewer_rows_than_folds_is_spread_over_as_many_as_it_has():
     assert len(set(fold[rows.labels == 1].tolist())) == 3
 
 
+@pytest.mark.full
 @given(
     groups=st.lists(st.sampled_from([*"abcdefghijklmnop", ""]), min_size=40, max_size=150),
     folds=st.integers(2, 5),

@@ -73,6 +73,7 @@ def test_any_delimited_table_comes_back(suffix, rows, line_end):
     assert [list(row) for row in zip(*(table.columns[name] for name in names), strict=True)] == rows
 
 
+@pytest.mark.full
 @given(
     rows=st.lists(
         st.dictionaries(st.sampled_from("abc"), st.none() | st.text(max_size=10), min_size=1), min_size=1, max_size=8
@@ -88,6 +89,7 @@ def test_any_json_lines_come_back(rows):
         assert table.columns[name] == tuple(row.get(name) for row in rows)
 
 
+@pytest.mark.full
 @given(values=st.lists(st.none() | CELLS, min_size=1, max_size=8))
 @settings(max_examples=50, deadline=None)
 def test_any_parquet_strings_come_back(values):

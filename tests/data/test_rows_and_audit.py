@@ -30,6 +30,7 @@ def test_row_ids_hash_the_text_and_count_occurrences():
     assert row_ids(["\ud800"])[0].endswith("-0")
 
 
+@pytest.mark.full
 @given(
     texts=st.lists(st.text(st.characters(codec=None), max_size=15), max_size=6),
     labels=st.lists(st.integers(-1, 5), min_size=6, max_size=6),
@@ -95,6 +96,7 @@ def test_everything_public_is_there_and_documented():
         assert getattr(lightune.data, name).__doc__
 
 
+@pytest.mark.full
 def test_no_model_library_comes_in():
     code = "import sys, lightune.data; print({'torch', 'transformers', 'peft', 'datasets'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -197,6 +197,7 @@ def test_the_kinds_of_artefacts_are_told():
     assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
 
 
+@pytest.mark.full
 def test_the_built_in_suite_is_told_as_it_is():
     from lightune.behaviour import load_suite
 

@@ -34,6 +34,7 @@ def test_serve_runs(finished, tmp_path):
     assert said[2].strip() in ("bad", "good")
 
 
+@pytest.mark.full
 def test_every_path_and_metric_is_told():
     service = Service(FakeHost())
     assert [

@@ -183,6 +183,7 @@ def test_the_intervals_hold_the_truth() -> None:
     assert zero >= 188
 
 
+@pytest.mark.full
 def test_25_000_rows_are_taken_together() -> None:
     one = make(*random_rows(25_000, 2))
     assert calls(lambda: calibration(one, temperature=1.5)) < 12_000

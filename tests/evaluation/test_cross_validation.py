@@ -119,6 +119,7 @@ def pair(count: int = 3, k: int = 2) -> tuple[list[Predictions], list[Prediction
     )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("k", "positive"), [(2, 1), (6, None)])
 def test_a_comparison_has_the_folds_differences(k: int, positive: int | None) -> None:
     a, b = pair(k=k)

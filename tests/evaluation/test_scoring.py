@@ -67,6 +67,7 @@ def test_intervals_are_those_of_rows_drawn_one_by_one(name: str) -> None:
     assert (metric.low, metric.high) == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
+@pytest.mark.full
 def test_the_loss_has_the_interval_that_the_normal_distribution_gives() -> None:
     one = make(*random_rows(2000, 3))
     nll = -np.log(one.probabilities[np.arange(2000), one.labels])
@@ -94,6 +95,7 @@ def test_seeds_that_differ_widen_every_interval() -> None:
         assert together[name].high - together[name].low > 1.5 * max(widths), name
 
 
+@pytest.mark.full
 def test_the_interval_over_seeds_and_rows_has_the_variance_of_both() -> None:
     four = runs(4, rows=1000, spread=0.4)
     accuracy = score(four, 1, resamples=4000).metrics["accuracy"]
@@ -169,6 +171,7 @@ def test_where_ranking_costs_too_much_fewer_resamples_are_taken(monkeypatch: pyt
     assert seen[-2:] == [20, 20]
 
 
+@pytest.mark.full
 def test_77_labels_are_scored_together() -> None:
     labels, probabilities = random_rows(1540, 77)
     names = tuple(f"label {i}" for i in range(77))
@@ -180,6 +183,7 @@ def test_77_labels_are_scored_together() -> None:
     assert scores.metrics["f1"] == scores.metrics["macro_f1"]
 
 
+@pytest.mark.full
 def test_25_000_rows_are_scored_together() -> None:
     one = make(*random_rows(25_000, 2))
     assert calls(lambda: score([one], 1)) < 100_000

@@ -45,6 +45,7 @@ def test_stock_peft_loads_it_on_the_unconverted_base(exported, finished, tiny_gp
     assert lightune.load(folder).verified
 
 
+@pytest.mark.full
 def test_a_pair_works_elsewhere_without_the_first_base(lone, tmp_path, moved):
     folder = lone()
     ours = lightune.load(folder).logits([*TEXTS, ""])
@@ -94,6 +95,7 @@ def test_an_export_is_exported_again(exported, tmp_path):
     assert (tmp_path / "pair" / "base" / "model.safetensors").exists()
 
 
+@pytest.mark.full
 def test_the_base_is_copied_without_pickles_and_code(lone, tmp_path):
     folder = lone()
     for name in ("pytorch_model.bin", "modeling.py", "notes.md", "training_args.pt"):
@@ -109,6 +111,7 @@ def test_the_base_is_copied_without_pickles_and_code(lone, tmp_path):
     }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(["bert", "roberta", "llama"], "bert"))
 def test_every_architecture_is_compared_with_stock_peft(bases, tmp_path, kind):
     save_adapted(tmp_path / "lone", bases[kind], ("bad", "middling", "good"))
@@ -116,6 +119,7 @@ def test_every_architecture_is_compared_with_stock_peft(bases, tmp_path, kind):
     assert all(one.outcome == "pass" for one in record.checks)
 
 
+@pytest.mark.full
 def test_an_adapter_that_differs_is_not_named_done(lone, tmp_path, monkeypatch):
     from safetensors.torch import load_file, save_file
 
@@ -133,6 +137,7 @@ def test_an_adapter_that_differs_is_not_named_done(lone, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base-gpt2", "lone"]
 
 
+@pytest.mark.full
 def test_a_base_without_weights_has_no_stock_route(tmp_path):
     config = tiny_config("gpt2")
     config.save_pretrained(tmp_path / "base")

@@ -78,6 +78,7 @@ def test_lightune_loads_it_verified_without_the_base(exported, finished, moved):
     )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(["bert", "distilbert", "roberta", "llama"], "bert"))
 def test_every_architecture_is_merged_exactly(bases, tmp_path, kind):
     save_adapted(tmp_path / "lone", bases[kind], ("bad", "middling", "good"))
@@ -85,6 +86,7 @@ def test_every_architecture_is_merged_exactly(bases, tmp_path, kind):
     assert all(one.difference <= one.tolerance for one in record.checks)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("truncate", ["tail", "head+tail"])
 def test_a_cut_that_keeps_the_tail_is_the_tokenizer_s_too_and_one_that_keeps_both_is_told(lone, tmp_path, truncate):
     folder = lone(truncate=truncate, max_length=16)
@@ -96,6 +98,7 @@ def test_a_cut_that_keeps_the_tail_is_the_tokenizer_s_too_and_one_that_keeps_bot
     assert ("cannot keep both ends" in (tmp_path / "out" / "README.md").read_text()) == (truncate == "head+tail")
 
 
+@pytest.mark.full
 def test_labels_of_all_kinds_keep_their_names_and_order(lone, tmp_path):
     folder = lone(WILD)
     export(Order(folder, "merged", tmp_path / "out"))
@@ -115,6 +118,7 @@ def test_an_untrained_head_and_a_whole_model_are_exported_too(finished, tmp_path
         np.testing.assert_allclose(lightune.load(tmp_path / name).logits(texts), ours, atol=1e-6)
 
 
+@pytest.mark.full
 def test_weights_that_differ_are_not_named_done(lone, tmp_path, monkeypatch):
     real = exporting.write_merged
 
@@ -133,6 +137,7 @@ def test_weights_that_differ_are_not_named_done(lone, tmp_path, monkeypatch):
     assert not (tmp_path / "deep").exists()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [

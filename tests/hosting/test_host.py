@@ -54,6 +54,7 @@ def test_each_arm_answers_as_it_does_alone(host, studies):
         np.testing.assert_allclose(got, alone(studies, name, TEXTS), atol=1e-5, err_msg=name)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("limit", [0, 10**9], ids=["adapter by adapter", "mixed"])
 def test_adapters_of_two_and_of_77_labels_answer_one_call_either_way(host, studies, monkeypatch, limit):
     monkeypatch.setattr(trunk, "MIX_BELOW", limit)
@@ -90,6 +91,7 @@ def test_no_texts_and_no_questions(host):
         host.answer([Ask("nobody", TEXTS)])
 
 
+@pytest.mark.full
 def test_the_base_is_in_memory_once(host, studies):
     one = open_host([studies / "moods"], ["lora"])
     base = one.weight_bytes
@@ -99,6 +101,7 @@ def test_the_base_is_in_memory_once(host, studies):
     assert apart > 5 * base
 
 
+@pytest.mark.full
 def test_many_texts_do_not_write_an_adapter_into_the_weights_of_all(tmp_path, monkeypatch):
     monkeypatch.setattr("lightune.compute.scorer.MERGE_TEXTS", 1)
     monkeypatch.setattr("lightune.compute.scorer.MERGE_FROM", 1)
@@ -134,6 +137,7 @@ def test_one_study_s_arms_go_by_their_own_names(studies):
     assert held.defaults == ("lora", "pretrained")
 
 
+@pytest.mark.full
 def test_an_arm_s_folder_and_folders_of_the_same_name(studies, tmp_path):
     base = studies / "base"
     save_study(tmp_path / "moods", base)
@@ -142,6 +146,7 @@ def test_an_arm_s_folder_and_folders_of_the_same_name(studies, tmp_path):
     assert list(open_host([studies / "moods" / "arms" / "lora"]).models) == ["lora"]
 
 
+@pytest.mark.full
 def test_arms_of_one_study_are_of_one_study_however_they_are_named(studies, monkeypatch):
     arms = studies / "moods" / "arms"
     held = open_host([arms / "lora", arms / "pretrained"])
@@ -169,11 +174,13 @@ def fails(*_: object) -> None:
     raise MemoryError
 
 
+@pytest.mark.full
 def test_arms_are_chosen_in_the_order_asked(studies):
     held = open_host([studies / "moods", studies / "topics"], ["pretrained", "lora"])
     assert list(held.models) == ["moods/pretrained", "moods/lora", "topics/pretrained", "topics/lora"]
 
 
+@pytest.mark.full
 def test_adapters_on_other_bases_keep_apart(studies, tmp_path):
     save_method(tmp_path / "elsewhere", save_lively_model(tmp_path / "base", "gpt2", seed=5), "lora")
     held = open_host([studies / "moods", tmp_path / "elsewhere"], ["lora"])
@@ -183,6 +190,7 @@ def test_adapters_on_other_bases_keep_apart(studies, tmp_path):
     np.testing.assert_allclose(got[1], lightune.load(tmp_path / "elsewhere").logits(SHORT), atol=1e-5)
 
 
+@pytest.mark.full
 def test_encoders_share_their_base_and_answer_one_by_one(tmp_path):
     base = save_lively_model(tmp_path / "base", "bert")
     save_method(tmp_path / "study", base, "lora")
@@ -223,6 +231,7 @@ def test_what_cannot_be_held_is_said(studies, folders, arms, error, says):
         open_host([studies / folder for folder in folders], arms)
 
 
+@pytest.mark.full
 def test_damage_is_found_when_it_is_opened(studies, tmp_path):
     save_study(tmp_path / "broken", studies / "base")
     weights = tmp_path / "broken" / "arms" / "lora" / "adapter_model.safetensors"

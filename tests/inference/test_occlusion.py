@@ -85,6 +85,7 @@ def test_a_long_text_is_taken_in_even_runs_of_neighbours():
     assert [len(text.split()) for text in pieces_of("a b c d e", most=2)] == [2, 3]
 
 
+@pytest.mark.full
 def test_the_work_is_bounded_for_a_text_of_fifty_thousand_characters():
     for text in ("good " * 10_000, "x" * 50_000, "好" * 50_000, "\n" * 50_000, "e" + "\u0301" * 49_999):
         bag = Bag()

@@ -46,6 +46,7 @@ def trained_adapter(folder: Path, base_folder: Path, **options: Any) -> tuple[An
     return base, model
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_training_leaves_the_base_as_it_was_to_the_bit(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     before = {name: value.clone() for name, value in load(bases[kind]).model.state_dict().items()}
@@ -59,6 +60,7 @@ def test_training_leaves_the_base_as_it_was_to_the_bit(bases: dict[str, Path], t
     assert seen == set(before)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_saved_adapter_comes_back_with_the_same_answers(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     _, model = trained_adapter(tmp_path, bases[kind])
@@ -75,6 +77,7 @@ def test_a_saved_adapter_comes_back_with_the_same_answers(bases: dict[str, Path]
     assert trainable_parameters(loaded)[1] == trainable_parameters(model)[1]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_every_tensor_of_the_head_is_changed_by_training_and_saved(
     bases: dict[str, Path], tmp_path: Path, kind: str
@@ -141,6 +144,7 @@ def test_a_fresh_process_gives_the_same_logits(reloaded: dict[str, tuple[float, 
     assert moved > 1e-2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_stock_peft_gives_the_same_logits(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     base, model = trained_adapter(tmp_path, bases[kind])
@@ -205,6 +209,7 @@ def name_no_method(folder: Path) -> None:
     (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "NO_SUCH_METHOD"}))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -60,6 +60,7 @@ def test_merged_it_answers_the_same_or_it_says_why_not(bases: dict[str, Path], n
     }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_the_seed_decides_what_is_drawn_and_nothing_else_does(bases: dict[str, Path], name: str) -> None:
     found = []
@@ -149,6 +150,7 @@ def test_the_seed_is_also_that_of_a_methods_own_generator(bases: dict[str, Path]
     assert getattr(given, option) == 7
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["gpt2", "bart"])
 def test_fouriers_random_beginning_is_small_beside_the_weights(bases: dict[str, Path], kind: str) -> None:
     _, model = attached(bases[kind], "fourierft")

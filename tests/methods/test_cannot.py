@@ -36,6 +36,7 @@ def test_adalora_has_a_weighted_sum_that_only_refuses(bases: dict[str, Path]) ->
         model.add_weighted_adapter(["default"], [1.0], "sum")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "name", few([name for name in USABLE if METHODS[name].peft is not None], "lora", "ia3", "prefix-tuning")
 )

@@ -18,6 +18,7 @@ STEPS = 20
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly disabled")
 
 
+@pytest.mark.full
 def test_adalora_gives_up_ranks_until_it_has_its_target(bases: dict[str, Path]) -> None:
     _, model = attached(bases["gpt2"], "adalora", steps=STEPS, init_r=4, target_r=2)
     scales = {name: value for name, value in model.named_parameters() if ".lora_E." in name}

@@ -143,6 +143,7 @@ def test_every_linear_layer_of_the_backbone_is_adapted_and_none_of_the_head(base
     assert set(linear_layers(load(bases[kind]).model, base.head.modules)) == expected
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_only_the_adapter_and_the_head_are_trained(bases: dict[str, Path], kind: str) -> None:
     rank = 3
@@ -163,6 +164,7 @@ def test_all_parameters_of_a_plain_model_are_counted(bases: dict[str, Path]) -> 
     assert trainable_parameters(model) == (64, total)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_fresh_adapter_leaves_the_answers_and_a_trained_one_does_not(bases: dict[str, Path], kind: str) -> None:
     before = answers(load(bases[kind]).model, **BATCH)

@@ -11,6 +11,7 @@ from tests.fixtures.tiers import few
 from tests.methods.taught import BATCH, attached, teach
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", CHANGES_BASE)
 @pytest.mark.parametrize("kind", few(["gpt2", "bert", "llama"], "gpt2"))
 def test_it_answers_the_same_and_the_base_is_as_it_was(
@@ -38,6 +39,7 @@ def test_it_answers_the_same_and_the_base_is_as_it_was(
     assert largest_difference(answers(loaded, **BATCH), expected) < 1e-5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", CHANGES_BASE)
 def test_before_its_first_step_it_is_the_base(bases: dict[str, Path], name: str) -> None:
     base, model = attached(bases["gpt2"], name, r=4)

@@ -53,6 +53,7 @@ def test_every_architecture_has_top_blocks(deep_bases: dict[str, Path], kind: st
     assert model is not base.model
 
 
+@pytest.mark.full
 def test_it_is_saved_and_loaded(deep_bases: dict[str, Path], tmp_path: Path) -> None:
     base = load(deep_bases["bert"])
     model = attach(base.model, base.head.modules, METHODS["lora"], {"r": 2}, top_blocks=2)

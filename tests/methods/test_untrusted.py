@@ -103,6 +103,7 @@ def test_what_leads_elsewhere_or_has_no_bounds_is_refused(folder: Path, changes:
     assert str(caught.value).startswith(f"{folder}: adapter_config.json cannot be used: ")
 
 
+@pytest.mark.full
 def test_the_tokenizer_of_a_prompts_words_is_never_loaded(
     bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

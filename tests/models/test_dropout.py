@@ -76,6 +76,7 @@ def test_answers_have_no_dropout_and_training_has(bases: dict[str, Path]) -> Non
     assert largest_difference(answers(model, **batch), before) > 1e-3
 
 
+@pytest.mark.full
 def test_attention_with_dropout_is_attention_on_average() -> None:
     torch.manual_seed(0)
     segments = Segments((5, 9))

@@ -89,6 +89,7 @@ def test_the_backbone_is_the_checkpoints_to_the_bit(bases: dict[str, Path], kind
         assert torch.equal(base.model.get_parameter(name), stored), name
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_trained_head_that_fits_is_used_as_it_stands(trained: dict[str, Path], kind: str) -> None:
     base = load(trained[kind], ("neg", "pos"))
@@ -131,6 +132,7 @@ def test_a_trained_head_of_other_labels_gives_way_to_an_untrained_one(trained: d
     assert not torch.equal(heads[0].model.score.weight, stored.model.score.weight)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_head_with_another_number_of_labels_is_drawn_anew(trained: dict[str, Path], kind: str) -> None:
     one, same, other = (load(trained[kind], ("a", "b", "c"), seed) for seed in (1, 1, 2))
@@ -191,6 +193,7 @@ def test_loading_leaves_the_global_generator_alone(bases: dict[str, Path], tmp_p
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_saved_classifier_is_stock_and_its_head_counts_as_trained(
     bases: dict[str, Path], tmp_path: Path, kind: str

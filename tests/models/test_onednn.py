@@ -151,6 +151,7 @@ def test_a_frozen_layer_keeps_nothing_of_its_input() -> None:
     assert [tensor.data_ptr() for tensor in kept] == [layer.weight.data_ptr()]
 
 
+@pytest.mark.full
 def test_what_does_not_fit_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = nn.Linear(8, 8)
     use_onednn(layer)

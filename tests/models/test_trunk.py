@@ -75,6 +75,7 @@ def test_more_blocks_than_there_are_are_refused(deep_bases: dict[str, Path]) -> 
         first_adapted(load(deep_bases["gpt2"]).model, 5)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("top_blocks", [1, 3])
 @pytest.mark.parametrize("kind", few([*DECODERS, *ENCODERS], "gpt2", "bert"))

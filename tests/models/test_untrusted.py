@@ -179,6 +179,7 @@ def test_tokenizers_that_transformers_4_named_are_known(model: Path) -> None:
         find_model(str(model))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("distilbert", "DistilBertTokenizer"), ("distilbert", "DistilBertTokenizerFast"), ("bart", "BartTokenizerFast")],
@@ -195,6 +196,7 @@ def test_a_tokenizer_that_transformers_4_named_loads(
 TOKENIZERS = {"bert": "Bert", "gpt2": "GPT2", "llama": "Gemma", "t5": "T5", "bart": "Herbert", "distilbert": "Electra"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["as it is", "of its own"])
 @pytest.mark.parametrize("kind", TOKENIZERS)
 def test_a_tokenizers_path_of_then_is_never_opened(
@@ -430,6 +432,7 @@ def test_a_header_says_what_the_file_holds(model: Path) -> None:
 # ------------------------------------------------------------------------------------------- sizes and finite numbers
 
 
+@pytest.mark.full
 def test_a_model_far_larger_than_its_weights_is_not_made(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edit_config(model, vocab_size=2**20)
     with pytest.raises(ModelError, match=r"asks for .* numbers, and its files hold"):

@@ -52,6 +52,7 @@ def test_markdown_shows_the_text_and_nothing_else_in_a_cell(text):
     assert [cell.replace(WORD_JOINER, "") for cell in cell_text(markdown(text))] == [one_line(text), "end"]
 
 
+@pytest.mark.full
 @settings(max_examples=200, derandomize=True, database=None, deadline=None)
 @given(st.text(alphabet=st.sampled_from("ab1 \n|\\`*_[]()<>!&;#@~$^:/.-+=w\u200b\u202e\x00é"), max_size=30))
 def test_no_text_gets_out_of_its_cell(text):

@@ -156,6 +156,7 @@ def test_a_caption_names_the_breaks_that_a_picture_has():
     assert broken_scales([many_methods.method("lora")]) == ""
 
 
+@pytest.mark.full
 def test_the_picture_of_methods_has_the_front_of_the_fine_tuned_alone():
     (figure,) = (block for block in section(MANY, "methods").blocks if isinstance(block, Figure))
     told = plain(str(figure.wide)).split('aria-label="')[1].split('"')[0]
@@ -174,6 +175,7 @@ def test_results_of_an_earlier_version_have_no_panel_for_trained_parameters():
     assert "Methods on equal terms" not in str([figure.caption for figure in first_figures(factory.study())])
 
 
+@pytest.mark.full
 def test_marks_are_full_on_the_front_and_hollow_off_it():
     arms = [many_methods.method("lora"), many_methods.method("boft")]
     hollow = "fill: var(--page)"

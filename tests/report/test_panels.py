@@ -28,6 +28,7 @@ def test_labels_at_the_edges_stay_in_the_panel():
     assert overlaps([Spot(0, 0, 70), Spot(WIDTH, 0, 70), Spot(0, HEIGHT, 70), Spot(WIDTH, HEIGHT, 70)]) == 0
 
 
+@pytest.mark.full
 def test_ten_arms_anywhere_hardly_overlap():
     drawn = np.random.default_rng(0)
     crowds = [[Spot(float(x) * WIDTH, float(y) * HEIGHT, 58) for x, y in drawn.random((10, 2))] for _ in range(20)]

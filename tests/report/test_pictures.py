@@ -85,6 +85,7 @@ def test_the_verdicts_two_arms_stand_out():
 # ------------------------------------------------------------------------------------------- accuracy against cost
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [HALF, NARROW])
 def test_costs_name_every_arm_in_each_panel(width):
     result = studies.whole("won")
@@ -175,6 +176,7 @@ def test_a_curve_that_could_not_be_fitted_shows_its_points_alone():
     ).count("<path")
 
 
+@pytest.mark.full
 def test_the_heat_map_of_77_labels_names_them_on_both_sides_and_stays_small():
     labels = studies.label_names(77)
     drawn = heat_map("lora", factory.confusion(0.8, 77, 3080), labels, "c")
@@ -184,6 +186,7 @@ def test_the_heat_map_of_77_labels_names_them_on_both_sides_and_stays_small():
     assert "77 true labels by 77 given ones. 80.3 % lie on the diagonal." in spoken(drawn)
 
 
+@pytest.mark.full
 def test_the_heat_map_of_very_many_labels_names_some():
     labels = [f"label {i}" for i in range(200)]
     drawn = heat_map("lora", factory.confusion(0.5, 200, 8000), labels, "c")

@@ -123,6 +123,7 @@ def test_cross_validation_has_its_own_test():
         assert {len(cells) for cells in table.rows} == {len(table.columns)}
 
 
+@pytest.mark.full
 def test_the_ladder_of_a_cross_validation_says_whence_its_intervals_are():
     said = words(section(studies.cross_validated(), "ladder"))
     assert "corrected resampled t over the folds" in said
@@ -166,6 +167,7 @@ def test_seeds_have_mean_spread_and_every_run():
     ]
 
 
+@pytest.mark.full
 def test_folds_are_not_called_seeds():
     result = studies.cross_validated()
     runs = tuple(replace(run, seed=100 + at) for at, run in enumerate(factory.seed_scores((0.8,) * 15, 320)))
@@ -241,6 +243,7 @@ def test_repeated_texts_of_a_cross_validation_are_not_said_to_be_in_train():
     assert row(tables(section(WON, "data"))[-1], "lora")[1] == "31 3.1 %"
 
 
+@pytest.mark.full
 def test_six_labels_get_tables_and_many_a_picture_of_each_arm():
     six = section(studies.whole("tied", 6), "confusion")
     assert tables(six)[0].caption == "Confusion matrix of majority"

@@ -57,6 +57,7 @@ def test_one_text_chosen_models_the_best_label_and_calibrated():
     assert answer == {"models": ["lora"], "answers": [{"lora": said}]}
 
 
+@pytest.mark.full
 def test_an_explanation_is_the_pieces_of_the_text():
     text = "thin but lovely "
     answer = asked("POST", "/v1/explain", {"text": text, "model": "pretrained", "label": "good"}).json()
@@ -103,6 +104,7 @@ def test_the_models_and_limits_are_told():
     assert answer["limits"] == {"texts": 32, "characters": 50_000, "models": 8, "bytes": 2 * 2**20}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("value", "code"),
     [
@@ -193,6 +195,7 @@ def test_other_paths_and_methods_are_refused_in_the_usual_form(method, path, sta
         assert answer.headers["allow"]
 
 
+@pytest.mark.full
 def test_no_answer_may_be_kept_guessed_at_or_read_by_other_sites():
     for method, path in [
         ("GET", "/health"),
@@ -208,6 +211,7 @@ def test_no_answer_may_be_kept_guessed_at_or_read_by_other_sites():
         assert "access-control-allow-origin" not in headers
 
 
+@pytest.mark.full
 def test_a_name_that_is_not_the_servers_is_refused_on_every_route():
     for path in ("/health", "/", "/v1/models"):
         assert asked("GET", path, headers={"host": "evil.example"}).status_code == 421
@@ -275,6 +279,7 @@ def test_metrics_count_requests_batches_and_refusals():
         assert f"lightune_{name}" in text
 
 
+@pytest.mark.full
 def test_the_page_runs_no_script_but_its_own():
     answer = asked("GET", "/")
     policy = answer.headers["content-security-policy"]
@@ -286,6 +291,7 @@ def test_the_page_runs_no_script_but_its_own():
         assert asked("GET", f"/{path}").status_code == 200, path
 
 
+@pytest.mark.full
 def test_a_report_is_served_as_it_is_now_and_runs_nothing(tmp_path):
     from dataclasses import replace
 
@@ -307,6 +313,7 @@ def test_a_report_is_served_as_it_is_now_and_runs_nothing(tmp_path):
     assert asked("GET", "/reports/study", host=host).status_code == 404
 
 
+@pytest.mark.full
 def test_nothing_of_a_request_is_logged(caplog):
     caplog.set_level("DEBUG", logger="lightune.server")
     asked("POST", PREDICT, {"text": "a secret"})

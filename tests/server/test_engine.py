@@ -242,6 +242,7 @@ def test_a_thread_that_ends_makes_the_server_unready():
     assert late == 503
 
 
+@pytest.mark.full
 def test_a_batch_that_does_not_come_back_makes_the_server_unready_and_nobody_waits_for_it(monkeypatch, caplog):
     monkeypatch.setattr("lightune.server.engine.STUCK_SECONDS", 0.2)
 

@@ -15,6 +15,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.full
 @given(VALUES, st.booleans())
 def test_sound_json_is_read_as_it_is(value, escaped):
     assert parse(json.dumps(value, ensure_ascii=escaped).encode()) == value

@@ -27,6 +27,7 @@ def test_each_trained_arm_is_planned_and_nothing_is_trained_or_written(
     assert "--frozen-dropout" in found.not_picked["dropout in frozen weights"]
 
 
+@pytest.mark.full
 def test_a_model_that_does_not_fit_is_said(tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = quick_config(tiny_gpt2, write_reviews(tmp_path / "reviews", 30, 10), arms=("lora", "full"))
     # The model takes 0.16 MB: once for LoRA, four times to train all of it.

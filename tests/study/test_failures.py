@@ -65,6 +65,7 @@ def test_an_arm_that_fails_is_named_with_its_reason_and_tried_again_next_time(co
     assert len(again.comparisons) == 1
 
 
+@pytest.mark.full
 def test_a_study_whose_every_arm_failed_still_has_results_and_a_report(config, tmp_path, monkeypatch):
     monkeypatch.setattr(AdapterArm, "fit", lambda *_: 1 / 0)
     result = run_study(replace(config, arms=("lora",)), tmp_path / "out", executor=in_process)
@@ -212,6 +213,7 @@ def test_progress_is_passed_on_and_what_libraries_print_is_not(spec, worker):
     assert heard == [("train", 1, 2, {"loss": 0.5})]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("before", ["", "trap '' TERM;"], ids=["a worker that stops", "a worker that does not listen"])
 def test_an_interruption_ends_the_worker_too(spec, worker, tmp_path, monkeypatch, before):
     monkeypatch.setattr(executors, "STOP_SECONDS", 0.5)
@@ -230,6 +232,7 @@ def test_an_interruption_ends_the_worker_too(spec, worker, tmp_path, monkeypatch
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+@pytest.mark.full
 def test_a_second_interruption_does_not_wait_for_the_worker(spec, worker, monkeypatch):
     monkeypatch.setattr(executors, "STOP_SECONDS", 600.0)
     line = '{"phase": "train", "done": 1, "total": 2, "facts": {}}'
@@ -246,6 +249,7 @@ def test_a_second_interruption_does_not_wait_for_the_worker(spec, worker, monkey
         os.kill(pid, 0)
 
 
+@pytest.mark.full
 def test_a_worker_waits_for_one_that_is_still_at_the_run(spec, monkeypatch):
     """The study before it was killed, and its worker is about to see that."""
     monkeypatch.setattr(worker_module, "ORPHAN_SECONDS", 0.1)

@@ -26,6 +26,7 @@ def full(path, text):
     raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
+@pytest.mark.full
 def test_results_that_find_no_room_end_the_study_with_a_sentence_and_are_written_next_time(
     config, tmp_path, monkeypatch
 ):
@@ -49,6 +50,7 @@ def test_results_that_find_no_room_end_the_study_with_a_sentence_and_are_written
     assert result.arms[0].status == "done"
 
 
+@pytest.mark.full
 def test_a_run_that_finds_no_room_for_its_record_either_says_so_and_is_done_next_time(config, tmp_path, monkeypatch):
     def no_room(self, train, validation):
         raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")

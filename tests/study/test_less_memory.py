@@ -181,6 +181,7 @@ if any("worker" in word for word in sys.orig_argv):
 """
 
 
+@pytest.mark.full
 def test_what_is_no_lack_of_memory_is_not_tried_again(config, tmp_path, monkeypatch):
     tries = []
 

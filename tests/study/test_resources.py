@@ -47,6 +47,7 @@ def test_where_there_is_plenty_nothing_is_said(config, tmp_path, monkeypatch):
     assert heard(config, tmp_path / "out") == []
 
 
+@pytest.mark.full
 def test_weights_that_do_not_fit_are_refused_before_anything_is_written(config, tmp_path, monkeypatch):
     weights = weight_bytes(find_model(config.model.source).config, 2)
     free(monkeypatch, 3 * weights)
@@ -70,6 +71,7 @@ def test_what_may_not_fit_is_said_with_the_figures(config, tmp_path, monkeypatch
     assert heard(replace(config, arms=("majority",)), tmp_path / "majority") == []
 
 
+@pytest.mark.full
 def test_room_for_checkpoints_and_artefacts_is_counted(config, tmp_path, monkeypatch):
     weights = weight_bytes(find_model(config.model.source).config, 2)
     usage = disk.shutil._ntuple_diskusage(10**9, 0, 5 * weights)

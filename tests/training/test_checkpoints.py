@@ -72,6 +72,7 @@ def test_a_flip_is_found_by_the_digest_alone(kept, tmp_path, monkeypatch):
     assert Checkpoints(tmp_path).newest().folder == tmp_path / "checkpoint-6"
 
 
+@pytest.mark.full
 def test_every_bit_of_a_manifest_counts(kept, tmp_path):
     path = tmp_path / "checkpoint-6" / MANIFEST
     whole = path.read_bytes()

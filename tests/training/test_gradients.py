@@ -16,6 +16,7 @@ def batch_of(training: Training) -> dict[str, torch.Tensor]:
     return RowCollator(training.pad_id)([training.train[at] for at in range(4)])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_sound_model_passes_and_is_left_as_it_was(bases, kind):
     training = Training(bases[kind])

@@ -32,6 +32,7 @@ def cut_off_after(steps: int) -> Any:
     return progress
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", few(KINDS, "prefix-tuning"))
 def test_a_checkpoint_holds_every_trained_parameter(bases: dict[str, Path], tmp_path: Path, name: str) -> None:
     training = AdaptedTraining(bases["gpt2"], name, max_steps=2, evaluations=1)
@@ -66,6 +67,7 @@ def test_another_models_checkpoint_is_refused(bases: dict[str, Path], tmp_path: 
         load_trained(AdaptedTraining(bases["gpt2"], "bitfit", max_steps=2).model, tmp_path)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", few(KINDS, "lora"))
 def test_the_best_step_is_restored(bases: dict[str, Path], tmp_path: Path, name: str) -> None:
     # A rate that soon does harm: the best look is not the last one.

@@ -70,6 +70,7 @@ def test_however_a_step_is_cut_its_gradient_is_that_of_one_batch(bases, tmp_path
     assert largest(gradients(training), reference) < 1e-5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("sizes", [(16,), (5, 3, 8)], ids=str)
 def test_class_weights_divide_by_the_steps_weights(bases, tmp_path, sizes):
     training = Training(bases["gpt2"], ROWS)
@@ -83,6 +84,7 @@ def test_class_weights_divide_by_the_steps_weights(bases, tmp_path, sizes):
     assert largest(reference, unweighted) > 1e-3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
 @pytest.mark.parametrize("batch_size", few([1, 3, 16], 3))
 def test_the_batch_size_changes_what_a_step_costs_and_not_what_it_is(bases, tmp_path, batch_size, packed):
@@ -105,6 +107,7 @@ def test_a_step_counts_its_rows_and_its_useful_tokens(bases, tmp_path, packed):
     assert trainer.work.tokens == 2 * int(training.train.encoded.lengths.sum())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "packed"), [("gpt2", False), ("gpt2", True), ("bert", False), ("llama", False), ("llama", True)]
 )

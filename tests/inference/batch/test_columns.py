@@ -57,6 +57,7 @@ JSON_VALUES = st.recursive(
 SETTINGS = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
+@pytest.mark.full
 @given(rows=st.lists(st.tuples(JSON_TEXTS, JSON_VALUES, JSON_VALUES), min_size=1, max_size=5))
 @SETTINGS
 def test_lines_of_json_come_back_to_the_character(bag, tmp_path, rows):
@@ -69,6 +70,7 @@ def test_lines_of_json_come_back_to_the_character(bag, tmp_path, rows):
         assert list(json.loads(after))[:3] == ["z", "text", "a"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 @given(
     rows=st.lists(st.lists(st.text(st.sampled_from('a,;"\r\n\té=')), min_size=2, max_size=2), min_size=1, max_size=6)
@@ -101,6 +103,7 @@ PARQUET_COLUMNS = {
 }
 
 
+@pytest.mark.full
 @given(seed=st.integers(0, 10**6), rows=st.integers(1, 9), group=st.integers(1, 4))
 @SETTINGS
 def test_arrow_types_metadata_and_nulls_come_back(bag, tmp_path, seed, rows, group):
@@ -197,6 +200,7 @@ def test_the_text_column_can_be_named(bag, tmp_path):
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.csv", "out.csv"]
 
 
+@pytest.mark.full
 def test_several_arms_stand_side_by_side(bag, lora, tmp_path):
     given = write(tmp_path / "in.csv", ROWS)
     arms = {"lora_": lora, "tfidf_": bag}

@@ -45,6 +45,7 @@ def with_different_values(path: Path, group: int = 1000) -> None:
     write_groups(path, table, "user", group)
 
 
+@pytest.mark.full
 def test_parts_do_not_grow_with_the_rows_of_a_row_group(bag, tmp_path):
     """As they are read, the values of each batch come with all those of its row group."""
     largest = []

@@ -51,6 +51,7 @@ def whole(request: BatchRequest) -> bytes:
     return target.read_bytes()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize(("rows", "phase"), [(10, "label"), (20, "label"), (40, "label"), (2, "write"), (4, "write")])
 def test_an_interrupted_run_ends_in_the_same_bytes(bag, tmp_path, ending, rows, phase):
@@ -92,6 +93,7 @@ def test_a_window_that_is_done_is_not_answered_again(bag, tmp_path, monkeypatch)
     assert len(answered) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("rows", [250])
 def test_lora_is_merged_or_not_for_the_whole_job_and_the_bytes_stay(lora, tmp_path, monkeypatch, rows):
     """A process that goes on with the last few rows would by itself compute them beside the weights."""
@@ -132,6 +134,7 @@ def test_threads_and_measured_choices_are_those_that_the_job_began_with(bag, tmp
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.full
 def test_an_arm_without_a_model_does_not_take_the_layouts_from_another_one(bag, lora, tmp_path, monkeypatch):
     monkeypatch.setattr(classifier, "layouts_fit", lambda models: True)
     for number, arms in enumerate(({"": lora}, {"lora_": lora, "tfidf_": bag})):
@@ -272,6 +275,7 @@ def test_an_input_that_is_touched_goes_on_with_resume(bag, tmp_path, last):
     assert request.target.read_bytes() == wanted
 
 
+@pytest.mark.full
 def test_only_one_process_writes_an_output(bag, tmp_path):
     request = request_for(tmp_path, bag)
     (tmp_path / "out.csv.parts").mkdir()

@@ -103,6 +103,7 @@ def test_seeds_points_and_trials_count(config: StudyConfig, monkeypatch: pytest.
     assert more.fit_seconds > 10 * one.run.fit_seconds
 
 
+@pytest.mark.full
 def test_a_model_that_does_not_fit_is_said_and_not_tried(config: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chosen, "available_memory_bytes", lambda: 10_000)
 
