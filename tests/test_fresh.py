@@ -188,6 +188,7 @@ server.call("odd_tasks:hang", path=sys.argv[1])
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_when_its_parent_ends_while_it_works_nothing_is_left(helper: Path, number: signal.Signals) -> None:
     parent = subprocess.Popen([sys.executable, "-c", CALLER, str(helper / "pid")], stderr=subprocess.DEVNULL)
@@ -198,6 +199,7 @@ def test_when_its_parent_ends_while_it_works_nothing_is_left(helper: Path, numbe
     wait_for(lambda: not any(lives(pid) for pid in pids))
 
 
+@pytest.mark.full
 def test_an_interruption_ends_it_and_leaves_no_answer_for_the_next_call(
     helper: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ def test_what_a_terminal_would_obey_is_replaced(given, shown):
     assert printable(given) == shown
 
 
+@pytest.mark.full
 @settings(max_examples=200, derandomize=True, database=None, deadline=None)
 @given(ANY)
 def test_no_text_is_obeyed(text):

@@ -129,6 +129,7 @@ def test_what_was_saved_answers_as_what_is_in_memory(bases, tmp_path, arm, kind)
     assert np.abs(loaded.logits(TEXTS) - model.logits(TEXTS)).max() < 1e-5
 
 
+@pytest.mark.full
 def test_an_untrained_head_is_measured_over_five_seeds(bases, tmp_path):
     model = fitted("pretrained", bases["gpt2"], tmp_path, seed=7)
     answers = model.predict_each(HELD_OUT)
@@ -143,6 +144,7 @@ def test_an_untrained_head_is_measured_over_five_seeds(bases, tmp_path):
     assert "Measured over 5 head seeds." in model.facts.notes
 
 
+@pytest.mark.full
 def test_a_trained_head_is_measured_as_it_is(tmp_path):
     folder = save_classifier(tmp_path / "model", NAMES)
     model = fitted("pretrained", folder, tmp_path / "scratch")

@@ -24,6 +24,7 @@ def suite(*tests: dict[str, Any], **keys: Any) -> Suite:
     return suite_from_yaml(yaml.safe_dump({"name": "mine", "tests": named, **keys}))
 
 
+@pytest.mark.full
 @settings(max_examples=40, deadline=None)
 @given(WORD_LISTS, WORD_LISTS, st.integers(1, 60))
 def test_every_filling_comes_once_until_there_are_enough(first: list[str], second: list[str], most: int) -> None:
@@ -34,6 +35,7 @@ def test_every_filling_comes_once_until_there_are_enough(first: list[str], secon
     assert set(texts(made)) <= every
 
 
+@pytest.mark.full
 @settings(max_examples=40, deadline=None)
 @given(WORD_LISTS, st.integers(1, 30))
 def test_templates_take_turns(words: list[str], most: int) -> None:
@@ -145,12 +147,14 @@ def test_draws_are_even_and_always_the_same() -> None:
     assert draw(10**6, "a", 1) == draw(10**6, "a", 1) != draw(10**6, "a1", "")
 
 
+@pytest.mark.full
 @settings(deadline=None)
 @given(st.text(), st.sampled_from(sorted(ALTERATIONS)), st.text(max_size=3))
 def test_any_text_can_be_altered(text: str, name: str, key: str) -> None:
     assert alter(text, name, key) == alter(text, name, key)
 
 
+@pytest.mark.full
 @settings(deadline=None)
 @given(st.lists(st.text("abcdefgh", min_size=1, max_size=12), min_size=1).map(" ".join), st.text(max_size=3))
 def test_a_typo_changes_one_long_word_inside(text: str, key: str) -> None:

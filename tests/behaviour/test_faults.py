@@ -162,6 +162,7 @@ def test_a_fault_of_the_suite_speaks(keys: dict[str, Any], says: list[str]) -> N
         assert words in message
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -79,6 +79,7 @@ def test_as_json_they_are_the_same(hostile_rows, capsys):
     assert set(json.loads(said.out)["label_names"]) == set(EVIL[:2])
 
 
+@pytest.mark.full
 def test_an_error_names_them_harmlessly(hostile_rows, capsys):
     for words in (
         ["inspect", "--data", f"{hostile_rows}\x1b[2J"],

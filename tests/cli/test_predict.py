@@ -35,6 +35,7 @@ def study(bag, lora, tmp_path_factory):
     return folder
 
 
+@pytest.mark.full
 def test_several_arms_are_columns_with_their_names(study, command, tmp_path):
     given = write(tmp_path / "in.csv", ROWS)
     said = command("predict", study, "--arm", "lora,tfidf", "--input", given, "--output", tmp_path / "out.csv")
@@ -58,6 +59,7 @@ def test_several_arms_are_objects_of_a_line_of_json_and_columns_of_the_table(stu
         assert second in shown
 
 
+@pytest.mark.full
 def test_a_single_arm_s_fields_stand_in_the_line_itself(study, command):
     line = json.loads(command("predict", study, TEXT, "--json", "--no-probabilities", "--arm", "tfidf").out)
     assert list(line) == ["text", "label", "score"]
@@ -141,6 +143,7 @@ def test_answers_go_to_standard_output_though_progress_has_a_terminal(study, com
     assert '"id"' not in terminal.getvalue()
 
 
+@pytest.mark.full
 def test_a_full_disk_is_code_1(study, command, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -71,6 +71,7 @@ def test_windows_are_the_rows_of_the_file_read_whole(tmp_path, monkeypatch, name
     assert_the_same(open_rows(path), read_table(path))
 
 
+@pytest.mark.full
 def test_windows_of_a_parquet_file_keep_its_arrow_values(tmp_path):
     columns = {
         "text": TRICKY * 20,
@@ -134,6 +135,7 @@ def test_rows_of_any_arrow_type_have_their_sizes(name):
     assert row_sizes(table.slice(4)) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 @given(rows=TABLES, ends=st.sampled_from(["\n", "\r\n", "\r"]), piece=st.integers(1, 9), size=st.integers(1, 60))
 @example(rows=[["\r"], [""], ["a"]], ends="\r\n", piece=1, size=1)
@@ -219,6 +221,7 @@ def test_a_window_takes_a_row_that_is_too_long_and_no_other():
     assert not filling.takes(1)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.parquet"])
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch, name):
     monkeypatch.setattr(row_sources, "_PIECE", 2**14)
@@ -227,6 +230,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch, name):
     assert arrow[1] <= 1.3 * arrow[0]
 
 
+@pytest.mark.full
 def test_the_look_at_arrow_s_memory_sees_a_file_that_is_read_at_once(tmp_path, monkeypatch):
     def at_once(self):
         table = pq.read_table(self._file)

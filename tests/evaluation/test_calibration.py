@@ -109,6 +109,7 @@ def test_the_temperature_is_what_the_logits_were_multiplied_by(k: int, times: fl
     assert fit_temperature(*calibrated(8000, k, seed=3, times=times)) == pytest.approx(times, rel=0.06)
 
 
+@pytest.mark.full
 def test_no_other_temperature_is_likelier() -> None:
     labels, probabilities = calibrated(200, 3, seed=5, times=1.7)
     best = fit_temperature(labels, probabilities)

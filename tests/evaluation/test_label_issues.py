@@ -30,6 +30,7 @@ def noisy_problem(k: int, rows: int, seed: int) -> tuple[Predictions, NDArray[np
     return make(given, model.predict_proba(features)), wrong
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("k", [2, 5])
 def test_flipped_labels_are_found(k: int) -> None:
     lora, wrong = noisy_problem(k, rows=2_000, seed=k)

@@ -131,6 +131,7 @@ def test_seed_scores_are_point_metrics() -> None:
     assert seed_scores(make(labels, probabilities), None) == point_metrics(labels, probabilities, None)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("k", "positive"), [(2, 0), (2, 1), (3, None), (6, None)])
 def test_a_weight_of_three_is_the_row_three_times(k: int, positive: int | None) -> None:
     labels, probabilities = random_rows(40, k)

@@ -131,6 +131,7 @@ def test_the_default_arm_and_its_baseline_answer_unasked(host):
     assert list(host.models)[:3] == ["moods/lora", "moods/majority", "moods/pretrained"]
 
 
+@pytest.mark.full
 def test_one_study_s_arms_go_by_their_own_names(studies):
     held = open_host([studies / "moods"])
     assert list(held.models) == ["lora", "majority", "pretrained"]
@@ -202,6 +203,7 @@ def test_encoders_share_their_base_and_answer_one_by_one(tmp_path):
         np.testing.assert_allclose(got, lightune.load(tmp_path / "study", name).logits(TEXTS), atol=1e-5)
 
 
+@pytest.mark.full
 def test_an_adapter_that_did_not_come_over_whole_is_no_answer(studies, monkeypatch):
     real = many_adapters.peft.set_peft_model_state_dict
 

@@ -115,6 +115,7 @@ def test_where_a_text_is_taken_apart(text, expected):
     assert pieces_of(text) == expected
 
 
+@pytest.mark.full
 @given(TEXTS)
 @example("\u200d\u200d")
 @example("\u3000「")

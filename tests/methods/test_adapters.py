@@ -154,6 +154,7 @@ def test_stock_peft_gives_the_same_logits(bases: dict[str, Path], tmp_path: Path
     assert largest_difference(answers(loaded, **BATCH), answers(model, **BATCH)) < 1e-5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])
 def test_an_adapter_that_stock_peft_made_is_loaded(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     torch.manual_seed(4)
@@ -233,12 +234,14 @@ def test_an_adapter_that_is_not_whole_is_refused(
     assert str(caught.value).startswith(f"{tmp_path}: ")
 
 
+@pytest.mark.full
 def test_an_adapter_of_another_base_is_refused(bases: dict[str, Path], tmp_path: Path) -> None:
     trained_adapter(tmp_path, bases["bert"])
     with pytest.raises(ModelError, match="layers that this base model does not have"):
         load_adapter(load(bases["gpt2"]).model, tmp_path)
 
 
+@pytest.mark.full
 def test_an_adapter_of_other_labels_is_refused(bases: dict[str, Path], tmp_path: Path) -> None:
     trained_adapter(tmp_path, bases["gpt2"])
     with pytest.raises(

@@ -21,6 +21,7 @@ DRAWS = ("lora", "dora", "vera", "pvera", "randlora", "fourierft", "tinylora", "
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly disabled")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_it_trains_and_leaves_the_base_as_it_was(bases: dict[str, Path], name: str) -> None:
     before = {own: value.clone() for own, value in load(bases["gpt2"]).model.state_dict().items()}
@@ -41,6 +42,7 @@ def test_it_trains_and_leaves_the_base_as_it_was(bases: dict[str, Path], name: s
         assert "transformer.wpe.weight" in same
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", few(USABLE, *SHOWN_METHODS))
 def test_merged_it_answers_the_same_or_it_says_why_not(bases: dict[str, Path], name: str) -> None:
     stock = load(bases["gpt2"]).model.state_dict()

@@ -40,6 +40,7 @@ def test_adaloras_orthogonality_is_a_term_of_its_loss(bases: dict[str, Path]) ->
     assert after_step(model) is not None
 
 
+@pytest.mark.full
 def test_no_other_method_has_something_to_do_after_a_step(bases: dict[str, Path]) -> None:
     for name in ("lora", "bitfit", "prompt-tuning"):
         assert after_step(attached(bases["gpt2"], name)[1]) is None

@@ -131,6 +131,7 @@ def lora_layers(model: nn.Module) -> set[str]:
     }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_every_linear_layer_of_the_backbone_is_adapted_and_none_of_the_head(bases: dict[str, Path], kind: str) -> None:
     expected = set(LAYERS[kind])
@@ -220,6 +221,7 @@ def test_a_target_that_is_no_linear_layer_of_the_backbone_is_refused(
         adapted(bases[kind], target_modules=(asked,))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_names_in_the_configuration_reach_no_layer_beside_the_targets(bases: dict[str, Path], kind: str) -> None:
     # RoBERTa's head, BERT's and DeBERTa's pooler have a `dense` too, and BART's head an `out_proj`: there, short names
@@ -229,6 +231,7 @@ def test_names_in_the_configuration_reach_no_layer_beside_the_targets(bases: dic
     assert all("." in name for name in names) == (kind in ("bert", "roberta", "deberta-v2"))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_transposed_weights_are_declared_where_there_are_any(bases: dict[str, Path], kind: str) -> None:
     base, model = adapted(bases[kind])
@@ -237,6 +240,7 @@ def test_transposed_weights_are_declared_where_there_are_any(bases: dict[str, Pa
     assert model.peft_config["default"].fan_in_fan_out == transposed
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_merged_adapter_gives_the_same_answers(bases: dict[str, Path], kind: str) -> None:
     _, model = adapted(bases[kind])

@@ -27,6 +27,7 @@ def named(method: Method) -> str:
     return method.name
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("method", few(KEPT, METHODS["lora"], METHODS["vera"]), ids=named)
 def test_only_the_upper_blocks_and_the_head_are_trained(deep_bases: dict[str, Path], method: Method) -> None:
     base = load(deep_bases["gpt2"])

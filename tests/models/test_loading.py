@@ -102,6 +102,7 @@ def test_a_trained_head_that_fits_is_used_as_it_stands(trained: dict[str, Path],
     assert torch.equal(answers(base.model, **BATCH), answers(other.model, **BATCH))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_trained_head_follows_the_order_of_the_labels(trained: dict[str, Path], kind: str) -> None:
     straight = answers(load(trained[kind], ("NEGATIVE", "POSITIVE")).model, **BATCH)
@@ -121,6 +122,7 @@ def test_a_head_whose_labels_have_no_names_is_taken_in_order_and_said_to_be(tmp_
     assert largest_difference(answers(base.model, **BATCH), answers(stock, **BATCH)) < 1e-6
 
 
+@pytest.mark.full
 def test_a_trained_head_of_other_labels_gives_way_to_an_untrained_one(trained: dict[str, Path]) -> None:
     heads = [load_classifier(find_model(str(trained["gpt2"])), ("cat", "dog"), seed) for seed in (1, 2)]
     for base in heads:
@@ -171,6 +173,7 @@ def test_weights_are_float32_whatever_the_files_type(
     assert AutoModelForSequenceClassification.from_pretrained(folder).dtype == dtype
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_folder_without_weights_has_one_backbone_and_a_head_a_seed(tmp_path: Path, kind: str) -> None:
     folder = weightless(tmp_path, kind)

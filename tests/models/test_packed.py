@@ -180,6 +180,7 @@ def test_a_block_of_another_class_is_not_packed(bases: dict[str, Path]) -> None:
     assert not can_pack(model)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", DECODERS)
 def test_gradient_checkpointing_leaves_packed_gradients_as_they_are(bases: dict[str, Path], kind: str) -> None:
     base = load(bases[kind])

@@ -99,6 +99,7 @@ def test_a_last_token_that_is_the_padding_token_is_pooled(bases: dict[str, Path]
     assert largest_difference(answers(stock_twin(bases[kind], ours), **batch)[:1], expected) > 1e-2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ENCODER_DECODERS)
 def test_an_end_within_a_text_is_not_pooled(bases: dict[str, Path], kind: str) -> None:
     ours = load(bases[kind]).model

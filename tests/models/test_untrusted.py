@@ -62,6 +62,7 @@ def as_in_the_hubs_cache(folder: Path, root: Path) -> Path:
 # --------------------------------------------------------------------------------------------------- what is as it was
 
 
+@pytest.mark.full
 def test_shards_and_links_of_the_hubs_cache_load(model: Path, tmp_path: Path) -> None:
     whole = load(model)
     split(model)

@@ -104,6 +104,7 @@ def test_an_encoder_pools_its_own_first_token(bases: dict[str, Path], kind: str,
     assert largest_difference(got, seen["states"][:, 0]) > 1e-2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "method"), few([case for case in PROMPTED if case[0] in ENCODERS], ("bert", "prompt tuning"))
 )
@@ -119,6 +120,7 @@ def test_untold_an_encoder_would_pool_a_virtual_token_as_stock_peft_does(
     assert largest_difference(told, theirs) > 1e-2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "method"),
     few(
@@ -149,6 +151,7 @@ def test_prompt_and_head_are_trained_through_the_pooling(bases: dict[str, Path],
         assert gradient.abs().max() > 0, name
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("kind", "method"), few(CASES, *FAST))
 def test_a_saved_prompt_and_head_come_back(bases: dict[str, Path], tmp_path: Path, kind: str, method: str) -> None:
     _, model = prompted(bases[kind], method)
@@ -164,6 +167,7 @@ def test_a_saved_prompt_and_head_come_back(bases: dict[str, Path], tmp_path: Pat
     assert largest_difference(untrained, expected) > 1e-2
 
 
+@pytest.mark.full
 def test_a_heads_plain_name_would_reach_into_the_prompts_own_encoder(bases: dict[str, Path], tmp_path: Path) -> None:
     base = load(bases["modernbert"])
     save_adapter(wrap(base.model, "p-tuning", base.head.modules, dot=""), tmp_path, str(bases["modernbert"]))

@@ -244,6 +244,7 @@ def test_without_certificates_there_is_no_such_section():
 # ---------------------------------------------------------------------------------------------------- both pages
 
 
+@pytest.mark.full
 def test_markdown_has_the_same_facts():
     page = render_markdown(MANY, {})
     for fact in (

@@ -75,6 +75,7 @@ def test_the_ladder_of_an_interval_that_is_a_point_or_not_defined():
         assert "<svg" in ladder((replace(factory.lora(), metrics={"accuracy": metric}),), CAST, "x", HALF)
 
 
+@pytest.mark.full
 def test_the_verdicts_two_arms_stand_out():
     assert [CAST.colour(arm) for arm in ("lora", "pretrained", "full")] == [ACCENT, OTHER, MUTED]
     assert len({CAST.marker(arm) for arm in ("lora", "pretrained", "full")}) == 3

@@ -112,6 +112,7 @@ def test_the_same_trials_and_seed_propose_the_same_after_json_too(tmp_path: Path
     assert propose(SPACE, trials, 1, True) != propose(SPACE, trials, 0, True)
 
 
+@pytest.mark.full
 def test_what_did_well_is_looked_at_more_closely() -> None:
     trials: list[Trial] = []
     for at in range(40):

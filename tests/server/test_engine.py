@@ -282,6 +282,7 @@ def test_what_is_beyond_a_models_limit_costs_a_tenth():
     assert run(work()) == [109, 520, 520 + 1_000]
 
 
+@pytest.mark.full
 def test_a_model_that_never_answers_is_found_before_anybody_asks():
     async def work():
         host = FakeHost()

@@ -48,6 +48,7 @@ def test_methods_whose_head_peft_does_not_save_are_among_them() -> None:
     assert set(HEADLESS) <= set(KINDS)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", few(KINDS, "lora", "prefix-tuning", "bitfit"))
 def test_what_was_saved_fills_a_fresh_model(bases: dict[str, Path], tmp_path: Path, name: str) -> None:
     first, second = (AdaptedTraining(bases["gpt2"], name, max_steps=2) for _ in range(2))

@@ -66,6 +66,7 @@ def test_a_plan_names_each_choice_and_its_reason(bases: dict[str, Path]) -> None
     assert plan.threads == torch.get_num_threads()
 
 
+@pytest.mark.full
 def test_little_memory_makes_small_micro_batches_and_computes_activations_again(
     bases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +99,7 @@ def test_weights_are_not_laid_out_for_other_products(bases: dict[str, Path], mon
     assert plan.reasons["laid_out"] == "the products are not oneDNN's"
 
 
+@pytest.mark.full
 def test_a_plan_that_is_taken_up_lays_out_what_there_is_room_for(
     bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

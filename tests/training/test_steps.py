@@ -122,6 +122,7 @@ def test_logits_come_in_the_order_of_the_rows(bases, tmp_path, kind, packed):
             assert np.abs(logits[at] - alone.numpy()).max() < 1e-5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
 def test_the_validation_loss_is_a_mean_over_rows(bases, tmp_path, packed):
     training = Training(bases["gpt2"], 7)

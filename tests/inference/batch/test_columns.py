@@ -27,6 +27,7 @@ def label(bag, source, target, **options):
     return predict_file(request)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("source", [*SUFFIXES, ".json"])
 @pytest.mark.parametrize("target", SUFFIXES)
 def test_every_column_and_row_is_kept_as_it_is_and_in_order(bag, tmp_path, source, target):

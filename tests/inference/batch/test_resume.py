@@ -70,6 +70,7 @@ def test_an_interrupted_run_ends_in_the_same_bytes(bag, tmp_path, ending, rows, 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"in{ending}", f"out{ending}", f"whole{ending}"])
 
 
+@pytest.mark.full
 def test_interrupted_after_every_window_in_turn(bag, tmp_path):
     request = replace(request_for(tmp_path, bag, ".jsonl"), resume=True)
     wanted = whole(request)
@@ -202,6 +203,7 @@ def test_another_job_is_refused_and_says_what_differs(bag, tmp_path, name):
     assert len(list((tmp_path / "out.csv.parts").glob("part-*"))) == 2
 
 
+@pytest.mark.full
 def test_another_artefact_or_version_is_refused(bag, lora, tmp_path, monkeypatch):
     request = request_for(tmp_path, bag)
     with pytest.raises(CutOff):
