@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from lightune.config import NONE, AnalysisConfig, DataConfig, ModelConfig, StudyConfig, TrainingConfig
-from lightune.errors import ConfigError, RunError
+from lightune.errors import ConfigError, MachineError, RunError
 from lightune.models import find_model, load_classifier
 from lightune.records import Rows
 from lightune.search import Among, Settings, Space, Trial, find_settings, run_search
@@ -244,3 +245,13 @@ def test_without_optuna_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(ConfigError, match=r"pip install 'lightune\[search\]'"):
         find_settings(asked(deep_bases["gpt2"], data), tmp_path / "out", 2)
+
+
+@pytest.mark.full
+def test_a_disk_that_is_full_is_told_with_the_folder(tiny_gpt2: Path, data: Path, tmp_path: Path, monkeypatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(searching._Search, "run", full)
+    with pytest.raises(MachineError, match=f"{tmp_path / 'out'} cannot be written: No space left.*are free"):
+        find_settings(asked(tiny_gpt2, data), tmp_path / "out", 2)

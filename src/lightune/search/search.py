@@ -14,6 +14,7 @@ from lightune.arms import arm_kind
 from lightune.catalogue import METHODS
 from lightune.config import StudyConfig, config_to_dict
 from lightune.data import load_splits
+from lightune.disk import check_writable, told_of_the_disk
 from lightune.errors import ConfigError, RunError
 from lightune.progress import Progress, silent
 from lightune.records import RunKey, Splits, StudyResult, to_json
@@ -72,7 +73,8 @@ def find_settings(
     Trials are judged by `training.select_by` on validation alone; the test rows are not looked at. space: what is
     searched over; None: learning rate, rank and the head's rate. pruned: by successive halving; else each trial is
     trained in full. The same call again goes on, and one with more trials as long as the arm is not trained. on_trial:
-    hears of each trial that came to a rung. Raises InputError, and RunError where every trial diverged.
+    hears of each trial that came to a rung. Raises InputError, RunError where every trial diverged, and MachineError for a
+    disk that takes no more.
     """
     _check(config, trials)
     folder = StudyFolder(Path(out).expanduser())
@@ -81,8 +83,9 @@ def find_settings(
     for check in (check_prompts, check_selection):
         check(config, splits)
     digest = check_model(config, splits)
+    check_writable("--out", folder.root)
     folder.root.mkdir(parents=True, exist_ok=True)
-    with writing_study(folder):
+    with told_of_the_disk(folder.root), writing_study(folder):
         searched = _Search(config, folder, splits, digest, trials, space, pruned, progress).run(on_trial)
         shutil.rmtree(folder.search / TRIALS, ignore_errors=True)
     winner = best_trial(searched.trials, len(searched.rungs), searched.selected_by == "loss")
