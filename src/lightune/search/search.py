@@ -73,8 +73,8 @@ def find_settings(
     Trials are judged by `training.select_by` on validation alone; the test rows are not looked at. space: what is
     searched over; None: learning rate, rank and the head's rate. pruned: by successive halving; else each trial is
     trained in full. The same call again goes on, and one with more trials as long as the arm is not trained. on_trial:
-    hears of each trial that came to a rung. Raises InputError, RunError where every trial diverged, and MachineError for a
-    disk that takes no more.
+    hears of each trial that came to a rung. Raises InputError, RunError where every trial diverged, and MachineError
+    for a disk that takes no more.
     """
     _check(config, trials)
     folder = StudyFolder(Path(out).expanduser())
