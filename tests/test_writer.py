@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -68,6 +71,23 @@ def test_what_a_killed_process_left_is_not_believed(tmp_path, monkeypatch):
     with pytest.raises(Held, match=r"^process 4194305 on elsewhere \(x, since then\)$"):
         WriterLock(held.path).take()
     held.release()
+
+
+@pytest.mark.full
+def test_what_a_process_that_was_killed_while_it_named_itself_left_goes(tmp_path):
+    killed = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from lightune.writer import WriterLock\n"
+        "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "WriterLock(Path(sys.argv[1])).take()\n"
+    )
+    path = tmp_path / ".lock"
+    assert subprocess.run([sys.executable, "-c", killed, str(path)]).returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("..lock.holder.*.partial"))) == 1
+    with only_writer(path, str, remove=True):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_costs_the_name_and_not_the_lock(tmp_path, monkeypatch):

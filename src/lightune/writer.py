@@ -47,6 +47,7 @@ class WriterLock:
         try:
             # A disk that is full must not keep anybody from going on.
             with contextlib.suppress(OSError):
+                self._sweep()
                 self._tell()
         except BaseException:
             self._lock.release()
@@ -60,6 +61,12 @@ class WriterLock:
             with contextlib.suppress(OSError):
                 self.path.unlink()
         self._lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what holders that were killed have left half written: who has the lock is the only one to write it."""
+        for path in self.path.parent.iterdir():
+            if path.name.startswith(f".{self.holder.name}.") and path.name.endswith(".partial"):
+                path.unlink(missing_ok=True)
 
     def _tell(self) -> None:
         words = [Path(sys.argv[0] if sys.argv else "").name, *sys.argv[1:2]]

@@ -361,6 +361,15 @@ def test_killed_at_the_very_end_it_ends_in_the_same_bytes(bag, tmp_path, monkeyp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
+def test_a_name_that_a_killed_process_left_half_written_keeps_nobody_out(bag, tmp_path, monkeypatch):
+    request = request_for(tmp_path, bag)
+    killed_at_the_very_end(request, monkeypatch, 0)
+    (tmp_path / "out.csv.parts" / "..lock.holder.4194305.1.partial").write_text("{")
+    for _ in range(2):  # the second time it is a new job
+        assert predict_file(replace(request, resume=True)) == ROWS
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
 def test_killed_at_the_very_end_is_no_output_of_another_job(bag, tmp_path, monkeypatch):
     request = request_for(tmp_path, bag)
     killed_at_the_very_end(request, monkeypatch, 0)
