@@ -60,6 +60,8 @@ class Engine:
         self._queue: FairQueue[Ticket] = FairQueue()
         self._tickets: set[Ticket] = set()
         self._tokens = 0
+        # `_turns`, until anything changes: it is asked for at each refusal, many times a batch.
+        self._turns_known: int | None = None
         self._work = asyncio.Event()
         self._dispatching: asyncio.Task[None] | None = None
         self._since: float | None = None
@@ -169,11 +171,14 @@ class Engine:
 
     def _turns(self) -> int:
         """The tokens that are computed before a small request that comes now: one turn of each who waits."""
-        turn = self._turn
-        return sum(min(ticket.left, turn) for ticket in self._tickets)
+        if self._turns_known is None:
+            turn = self._turn
+            self._turns_known = sum(min(ticket.left, turn) for ticket in self._tickets)
+        return self._turns_known
 
     def _count(self, tokens: int) -> None:
         self._tokens += tokens
+        self._turns_known = None
         self._metrics.waiting.set(len(self._tickets))
         self._metrics.waiting_tokens.set(self._tokens)
 
@@ -244,6 +249,7 @@ class Engine:
     def _note(self, batch: Sequence[Unit[Ticket]], seconds: float) -> None:
         tokens = sum(unit.tokens for unit in batch)
         self.pace.note(tokens, seconds)
+        self._turns_known = None
         self._metrics.batch_texts.observe(len(batch))
         self._metrics.batch_tokens.observe(tokens)
         self._metrics.compute.observe(seconds)

@@ -23,6 +23,7 @@ from lightune.server.refusals import (
     Refused,
     stopping,
 )
+from lightune.server.shedding import PlainRequest
 
 log = logging.getLogger("lightune.server")
 ALWAYS = "/health"
@@ -59,14 +60,28 @@ class Gate:
         answer = _Answer(send, self.stopping)
         begun = time.perf_counter()
         try:
-            self._check(scope)
+            server = (scope.get("server") or (None,))[0]
+            self._check(scope["method"], scope["path"], dict(scope["headers"]), server)
         except Refused as error:
             await answer.refuse(error.refusal)
             self._metrics.rejected.labels(error.refusal.code).inc()
         else:
             await self._serve(scope, receive, answer)
-        answer.status = answer.status or GONE
-        self._count(scope, answer, time.perf_counter() - begun)
+        self._count(scope["method"], scope["path"], answer.status or GONE, time.perf_counter() - begun)
+
+    def turned_away(self, request: PlainRequest, server: str | None) -> Refusal | None:
+        """What a request that is whole is refused with, by its headers and the queue; None: it has to be served, or to
+        be told that the server ends. server: the address that was connected to."""
+        if self.stopping:
+            return None
+        begun = time.perf_counter()
+        try:
+            self._check("POST", request.path, request.headers, server)
+        except Refused as error:
+            self._metrics.rejected.labels(error.refusal.code).inc()
+            self._count("POST", request.path, error.refusal.status, time.perf_counter() - begun)
+            return error.refusal
+        return None
 
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         self.under_way += 1
@@ -79,11 +94,9 @@ class Gate:
         finally:
             self.under_way -= 1
 
-    def _check(self, scope: Scope) -> None:
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        if not self._access.knows(headers.get(b"host", b""), (scope.get("server") or (None,))[0]):
+    def _check(self, method: str, path: str, headers: Mapping[bytes, bytes], server: str | None) -> None:
+        if not self._access.knows(headers.get(b"host", b""), server):
             raise Refused(WRONG_HOST)
-        path = scope["path"]
         if path == ALWAYS:
             return
         if not self._access.opens(headers.get(b"authorization")):
@@ -91,17 +104,16 @@ class Gate:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > self._limits.body_bytes:
             raise Refused(TOO_LARGE)
-        if path in COMPUTED and scope["method"] == "POST":
+        if path in COMPUTED and method == "POST":
             if self.stopping:
                 raise Refused(stopping())
             self._engine.check_room()
 
-    def _count(self, scope: Scope, answer: _Answer, seconds: float) -> None:
-        path = scope["path"]
+    def _count(self, method: str, path: str, status: int, seconds: float) -> None:
         route = path if path in self._routes else "/reports" if path.startswith("/reports/") else OTHER
-        self._metrics.requests.labels(route, str(answer.status)).inc()
+        self._metrics.requests.labels(route, str(status)).inc()
         # The path that was asked for may hold anything; the route does not.
-        log.info("%s %s %d %.1f ms", scope["method"] if route != OTHER else "-", route, answer.status, 1000 * seconds)
+        log.info("%s %s %d %.1f ms", method if route != OTHER else "-", route, status, 1000 * seconds)
 
 
 class _Answer:

@@ -15,6 +15,7 @@ from lightune.server.crowd import Crowd
 from lightune.server.joined import JoinedTransport
 from lightune.server.limits import MIB, Limits
 from lightune.server.refusals import BAD_REQUEST, LARGE_HEADERS, TOO_LARGE, TOO_SLOW, Refusal, crowded, stopping
+from lightune.server.shedding import PlainRequest, answer_to_plain, plain_request
 
 # After a refusal the client may still be sending; if it were hung up on, the refusal could be lost on the way.
 LINGER_SECONDS, LINGER_BYTES = 1.0, 4 * MIB
@@ -37,11 +38,13 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all connections share. refused: hears of each refusal that no application sees."""
+    """What all connections share. refused: hears of each refusal that no application sees. turned_away: says what a
+    plain request to an address is refused with before an application sees it, None for nothing."""
 
     limits: Limits
     crowd: Crowd
     refused: Callable[[Refusal], None]
+    turned_away: Callable[[PlainRequest, str | None], Refusal | None]
 
 
 class BoundedConnection(h11.Connection):
@@ -130,8 +133,25 @@ class DeadlineProtocol(H11Protocol):
             if self._discarded > LINGER_BYTES:
                 self.transport.abort()
             return
+        if self._phase is Phase.IDLE and self._shed(data):
+            return
         super().data_received(data)
         self._settle()
+
+    def _shed(self, data: bytes) -> bool:
+        """Refuse a whole, plain request for which there is no room; whether that was done."""
+        if self.flow.write_paused or (request := plain_request(data, self._limits.header_bytes)) is None:
+            return False
+        refusal = self._around.turned_away(request, self.server[0] if self.server else None)
+        if refusal is None:
+            return False
+        self.transport.write(answer_to_plain(refusal, request.closing))
+        if request.closing:
+            self.transport.close()
+        self._around.crowd.note(self, False)  # from now on the client is waited for anew
+        self._phase = self._seen()
+        self._wait()
+        return True
 
     def eof_received(self) -> None:
         """The client sends nothing more, and asyncio closes: what is answered already goes out first."""

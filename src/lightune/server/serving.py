@@ -41,7 +41,7 @@ class Server(uvicorn.Server):
         self._service = service
         self._listening = list(listening)
         self.crowd = Crowd(min(service.limits.connections, max(_files() - OTHER_FILES, OTHER_FILES)))
-        around = Surroundings(service.limits, self.crowd, self._refused)
+        around = Surroundings(service.limits, self.crowd, self._refused, service.gate.turned_away)
         super().__init__(
             uvicorn.Config(
                 service.gate,
