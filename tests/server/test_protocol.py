@@ -13,6 +13,7 @@ from soak.hostile import START, exchange
 from soak.http import HOST, ask, post, request
 
 from lightune.errors import ConfigError
+from lightune.server import protocol
 from lightune.server.access import Access
 from lightune.server.app import Service
 from lightune.server.crowd import Crowd
@@ -476,3 +477,44 @@ def test_who_says_that_nothing_more_comes_gets_the_answer():
             return answer
 
     assert run(work()).startswith(b"HTTP/1.1 200")
+
+
+@full
+def test_requests_that_are_sent_at_once_are_answered_in_their_order(monkeypatch):
+    monkeypatch.setattr(protocol, "REST_SECONDS", 0.01)
+    paths = ["/health", "/v1/models", "/nowhere", "/v1/models", "/health"]
+
+    async def work():
+        async with listening() as one:
+            reader, writer = await one.connect(b"".join(request("GET", path, close=False) for path in paths) + HEALTH)
+            answers = await reader.read(-1)
+            writer.transport.abort()
+            return answers
+
+    answers = run(work()).split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"200", b"200", b"404", b"200", b"200", b"200"]
+    assert [b'"models"' in answer for answer in answers] == [False, True, False, True, False, False]
+
+
+@full
+def test_who_sends_on_and_on_waits_between_answers_and_holds_up_nobody(monkeypatch):
+    monkeypatch.setattr(protocol, "REST_SECONDS", 30.0)
+    kept = request("GET", "/health", close=False)
+
+    async def work():
+        async with listening(header_seconds=LONG) as one:
+            reader, writer = await one.connect(kept * 20_000)
+            await reader.readuntil(b"}")
+            for _ in range(5):
+                assert (await ask(one.port, HEALTH)).status == 200
+            # Nothing more is answered, and what it goes on to send stays with it.
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.readexactly(1), SHORT)
+            writer.write(b"x" * 32 * 2**20)
+            await asyncio.sleep(SHORT)
+            left = writer.transport.get_write_buffer_size()
+            await one.stop()
+            writer.transport.abort()
+            return left
+
+    assert run(work()) > 16 * 2**20

@@ -86,6 +86,7 @@ class Service:
             summary="Labels for texts, by the models of one or several studies.",
             docs_url=None,  # both load scripts from elsewhere
             redoc_url=None,
+            openapi_url=None,  # its route would write the document anew each time
             redirect_slashes=False,
         )
         app.add_exception_handler(Refused, _refused)
@@ -96,7 +97,13 @@ class Service:
         self._add_answers(app)
         self._add_facts(app)
         app.include_router(page_routes(self._models.values()))
-        app.openapi_schema = self._documented(app)
+        document = written(self._documented(app))
+
+        @app.get("/openapi.json", include_in_schema=False)
+        async def openapi() -> Response:
+            """All of this, for programs."""
+            return Response(document, media_type=JSON)
+
         return app
 
     def _add_answers(self, app: FastAPI) -> None:

@@ -21,6 +21,9 @@ from lightune.server.shedding import PlainRequest, answer_to_plain, plain_reques
 LINGER_SECONDS, LINGER_BYTES = 1.0, 4 * MIB
 # How often, within `write_seconds`, it is looked at whether a client takes what is written.
 LOOKS = 8
+# Between an answer and the next request of a client who did not wait for it: whoever sends many at once would else hold
+# up all others.
+REST_SECONDS = 0.1
 # For a request that was begun when the server was asked to end.
 HURRY_SECONDS = 2.0
 
@@ -103,6 +106,7 @@ class DeadlineProtocol(H11Protocol):
         self._left = 0
         self._taken = 0.0
         self._discarded = 0
+        self._resting = False
 
     @property
     def unanswered(self) -> bool:
@@ -157,9 +161,25 @@ class DeadlineProtocol(H11Protocol):
         """The client sends nothing more, and asyncio closes: what is answered already goes out first."""
         self.transport.flush()
 
+    def handle_events(self) -> None:
+        if not self._resting:
+            super().handle_events()
+
     def on_response_complete(self) -> None:
+        self._resting = bool(self.conn.trailing_data[0]) and not self.transport.is_closing()
         super().on_response_complete()
+        if self._resting:
+            self.flow.pause_reading()
+            self.loop.call_later(REST_SECONDS, self._go_on)
         self._settle()
+
+    def _go_on(self) -> None:
+        """Look at the next request, which came before the last one was answered."""
+        self._resting = False
+        if self._phase not in (Phase.LINGERING, Phase.CLOSED):
+            self.flow.resume_reading()
+            self.handle_events()
+            self._settle()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self._refuse(self.conn.fault)

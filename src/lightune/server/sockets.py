@@ -9,6 +9,10 @@ from typing import Any
 
 from lightune.errors import ConfigError
 
+# Bytes that the system takes for a client who is not reading, each: else it would take megabytes, and the server would
+# go on to answer who sends request after request and reads nothing.
+UNREAD = 2**17
+
 
 def addresses_of(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
     """The addresses that a host and a port mean. Raises ConfigError."""
@@ -32,6 +36,7 @@ def bind(host: str, port: int, addresses: Sequence[tuple[socket.AddressFamily, A
             absent = error
             continue
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)  # those that it accepts inherit it
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if not port and bound:  # the port that the first one was given
