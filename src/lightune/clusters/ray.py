@@ -126,6 +126,8 @@ def _quiet() -> Iterator[None]:
         for name, was in before.items():
             if was is None:
                 os.environ.pop(name, None)
+            else:
+                os.environ[name] = was
 
 
 @contextmanager
