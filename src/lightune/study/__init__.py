@@ -3,6 +3,7 @@
 from lightune.study.chosen import study_plan
 from lightune.study.estimating import estimate_study
 from lightune.study.executors import Executor, in_process, in_worker
+from lightune.study.fleets import Fleet
 from lightune.study.folder import StudyFolder
 from lightune.study.plan import PlannedRun, plan_runs
 from lightune.study.side_by_side import side_by_side
@@ -11,6 +12,7 @@ from lightune.study.study import Event, run_study
 __all__ = [
     "Event",
     "Executor",
+    "Fleet",
     "PlannedRun",
     "StudyFolder",
     "estimate_study",
