@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ MUST_SECONDS = 5.0
 PLACE_SECONDS = 60.0
 LOOK_SECONDS = 2.0
 NODE = "ray.io/node-id"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Tell(Protocol):
@@ -216,6 +218,8 @@ def _queue(ray: ModuleType) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """The first line of what Ray says at length."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    """One line of what Ray says at length: the first, or the last of what a traceback is part of."""
+    lines = [" ".join(COLOURS.sub("", line).split()) for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1][:300] if hasattr(error, "cause") else f"{type(error).__name__}: {lines[0][:300]}"
