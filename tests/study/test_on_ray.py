@@ -20,7 +20,7 @@ from tests.study.shared import quick_config, unchanged, write_reviews
 pytest.importorskip("ray")
 pytestmark = pytest.mark.full
 # Long enough for something to happen in it, with a checkpoint every 20 steps.
-LONG = TrainingConfig(max_steps=400, evaluations=20, patience=0)
+LONG = TrainingConfig(max_steps=120, evaluations=6, patience=0)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_checkpoint(cluster, ra
     doomed = cluster.add(3)  # the only one that has as many
     other = None
     try:
-        watch = KillsItsNode(cluster, doomed, 60)
+        watch = KillsItsNode(cluster, doomed, 41)
         config = replace(config, arms=("lora",), training=LONG)
         fleet = RayFleet(ray, cpus=3)
 
@@ -101,7 +101,7 @@ def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_checkpoint(cluster, ra
         cluster.forget(doomed)
         if other is not None:
             cluster.forget(other)
-    assert (lora.status, lora.training.steps) == ("done", 400)
+    assert (lora.status, lora.training.steps) == ("done", 120)
     assert len(watch.notices) == 1
     assert "was lost (" in watch.notices[0]
     assert "2 of 3 times" in watch.notices[0]
@@ -157,7 +157,7 @@ def test_what_no_node_has_is_refused_and_nothing_is_written(ray, config, tmp_pat
     }
     with unchanged(tmp_path):
         for words, fleet in asked.items():
-            with pytest.raises(ConfigError, match=rf"a run of \w+ asks for .*{words}.* no node .* 1 CPU, no GPU and"):
+            with pytest.raises(ConfigError, match=rf"a run of \w+ asks for .*{words}.* no node .*1 CPU, no GPU and"):
                 run_study(config, tmp_path / "out", executor=fleet)
         with monkeypatch.context() as patch:
             patch.setattr(on_ray, "run_bytes", lambda *_, **__: 10**15)

@@ -157,7 +157,7 @@ class Tasks:
 def each_node(
     ray: ModuleType, function: Callable[..., Any], *arguments: Any, seconds: float
 ) -> list[tuple[Node, Any, str | None]]:
-    """Call `function(*arguments)` on every node: what it returned there, or why there is no answer."""
+    """Call `function(*arguments)` on every node that stays: what it returned there, or why there is no answer."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     refs = {}
@@ -174,9 +174,12 @@ def each_node(
             continue
         try:
             found.append((node, ray.get(ref), None))
-        except Exception as error:  # of whatever kind: a package is missing there, the node is gone
+        except ray.exceptions.TaskUnschedulableError:
+            continue  # it was on its way out, and takes no tasks
+        except Exception as error:  # of whatever kind: a package is missing there, its file system hangs
             found.append((node, None, f"cannot do its part ({_sentence(error)})"))
-    return found
+    there = {node.id for node in nodes(ray)}
+    return [one for one in found if one[0].id in there]
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
