@@ -50,7 +50,7 @@ def test_what_a_node_does_not_see_is_said(asked, tmp_path, monkeypatch):
         ({"content": "y"}, "does not see"),
         ({"files": (str(tmp_path / "none"),)}, f"does not see {tmp_path / 'none'}"),
         ({"lock": str(tmp_path / "free")}, "does not see locks"),
-        ({"lock": str(tmp_path / "none" / "lock")}, "cannot lock"),
+        ({"lock": str(tmp_path / "token" / "lock")}, "cannot lock"),
     ):
         assert (on_node.look(replace(asked, **change)) or "").startswith(words), change
     monkeypatch.setattr(on_node, "VERSION", "0.0.0")
