@@ -14,7 +14,9 @@ from lightune.signals import Terminated, leave, stoppable
 
 # A bar that moves ten times a second is enough.
 QUIET_SECONDS = 0.1
-ORPHAN_SECONDS = 60.0
+# How long the process of an earlier try may take to go: one that is cut off from its cluster needs a minute to notice,
+# and a shared file system one and a half to give back its lock.
+ORPHAN_SECONDS = 180.0
 # What it leaves with when it was asked to stop.
 TERMINATED = 143
 
@@ -44,13 +46,16 @@ def _run(asked: Path) -> int:
     from lightune.errors import OutOfMemory
     from lightune.models import quiet_transformers
     from lightune.study.executors import FAILED, OUT_OF_MEMORY, attempt
-    from lightune.study.runs import failed_record, spec_from_json
+    from lightune.study.runs import failed_record, read_record, spec_from_json
 
     spec = spec_from_json(json.loads(asked.read_text(encoding="utf-8")))
     try:
         # The worker of a study that was killed goes a moment later than the study, and may be writing until then.
         with FileLock(Path(spec.folder) / ".lock", timeout=ORPHAN_SECONDS), quiet_transformers():
-            record = attempt(spec, Reporter())
+            # Whoever started this took an earlier record away: one that is there now is of the process waited for.
+            kept = read_record(Path(spec.folder))
+            done = kept is not None and kept.status == "done" and kept.fingerprint == spec.fingerprint
+            record = kept if kept is not None and done else attempt(spec, Reporter())
         last = {} if record.status == "done" else {FAILED: record.reason}
     except OutOfMemory as error:
         last = {OUT_OF_MEMORY: str(error)}
