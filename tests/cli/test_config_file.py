@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -193,7 +194,7 @@ def test_a_file_that_is_not_there_is_a_sentence(command, tmp_path):
 
 
 @pytest.mark.full
-def test_the_configuration_of_a_finished_study_gives_the_same_study_elsewhere(command, tmp_path):
+def test_the_configuration_of_a_finished_study_gives_the_same_study_elsewhere(command, monkeypatch, tmp_path):
     config = StudyConfig(
         data=DataConfig(str(write_reviews(tmp_path / "reviews", 60, 20)), train_size=40, seed=1),
         arms=("majority", "tfidf"),
@@ -202,6 +203,7 @@ def test_the_configuration_of_a_finished_study_gives_the_same_study_elsewhere(co
     )
     first, again = tmp_path / "first", tmp_path / "again"
     run_study(config, first, executor=in_process)
+    monkeypatch.setattr("lightune.study.run_study", partial(run_study, executor=in_process))
     said = command("study", "--config", first, "--out", again, "--quiet")
     assert (said.code, said.err) == (0, "")
     assert (again / "config.yaml").read_bytes() == (first / "config.yaml").read_bytes()
