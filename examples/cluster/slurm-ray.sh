@@ -32,8 +32,12 @@ set -euo pipefail
 # export NCCL_SOCKET_IFNAME=ib0               # nodes with several networks: the fast one
 export RAY_USAGE_STATS_ENABLED=0
 
-# Ray's head is the job's first node. Its ports ask for no password: whoever reaches them can run programs as you, so
-# the nodes' network is one that you share with people you trust. One Ray a node: hence --exclusive above.
+# A password for Ray's ports, of this job alone: without one, whoever reaches them can run programs as you.
+export RAY_AUTH_MODE=token
+RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
+export RAY_AUTH_TOKEN
+
+# Ray's head is the job's first node. One Ray a node: hence --exclusive above.
 nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes%%$'\n'*}
 address=$head:6379

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def words_of(script: str, tmp_path: Path) -> tuple[list[str], dict[str, str]]:
     seen.mkdir(exist_ok=True)
     tools = {
         "srun": f"printf '%s\\0' \"$@\" > '{seen}/words'\nenv -0 > '{seen}/environment'",
+        "python": f"exec '{sys.executable}' \"$@\"",
         "scontrol": "test \"$*\" = 'show hostnames node[1-2]' && printf 'node1\\nnode2\\n'",
     }
     for name, body in tools.items():
