@@ -50,19 +50,9 @@ CPU_MEMORY = 16e9
 
 def cpu(fitted: Fitted, price: float = CPU_PRICE) -> Fleet:
     """The machine that was measured, one process of it."""
-    link = Link(1e9, 1e9)  # alone, it exchanges nothing
-    return Fleet(
-        "this CPU, measured",
-        fitted.speeds,
-        CPU_MEMORY,
-        link,
-        1,
-        1,
-        price,
-        fitted.start,
-        fitted.a_parameter,
-        fitted.tokenised,
-    )
+    alone = Link(1e9, 1e9)  # it exchanges nothing
+    beside = (fitted.start, fitted.a_parameter, fitted.tokenised)
+    return Fleet("this CPU, measured", fitted.speeds, CPU_MEMORY, alone, 1, 1, price, *beside)
 
 
 def gpus(sheet: Sheet, devices: int, tokenised: float, price: float | None = None) -> Fleet:

@@ -202,8 +202,8 @@ class Work:
 
 @dataclass(frozen=True)
 class Answer:
-    """hours of the whole, and their cost. busy: the share of the time in which devices compute for this work. shared: the
-    model is shared out among devices."""
+    """hours of the whole, and their cost. busy: the share of the time in which devices compute for this work. shared:
+    the model is shared out among devices."""
 
     hours: float
     cost: float

@@ -71,8 +71,8 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Measured:
-    """All of a run of the measurement, of processes of so many threads. peak: operations a second of the fastest float32
-    product. tokenised: tokens a second that texts are cut into."""
+    """All of a run of the measurement, of processes of so many threads. peak: operations a second of the fastest
+    float32 product. tokenised: tokens a second that texts are cut into."""
 
     machine: str
     threads: int

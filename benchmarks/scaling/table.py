@@ -23,6 +23,8 @@ MODELS = (
 )
 TEXTS = (25_000, 1_000_000, 100_000_000)
 LENGTH = 256
+# Texts of a device and step: as a study trains by default, and as many as lightune answers for at once on a GPU.
+ROWS = {LORA: 16, FULL: 16, INFERENCE: 32_768 // LENGTH}
 TITLES = {LORA: "LoRA, one pass", FULL: "Full fine-tune, one pass", INFERENCE: "Labels for all of them"}
 
 
@@ -98,7 +100,7 @@ def table(kind: str, fleets: Sequence[Fleet], models: Sequence[Size] = MODELS, t
     lines.append("|---|---:|" + "---:|" * len(fleets))
     for model in models:
         for number in texts:
-            cells = [cell(answer(model, kind, Work(number, LENGTH), fleet)) for fleet in fleets]
+            cells = [cell(answer(model, kind, Work(number, LENGTH, rows=ROWS[kind]), fleet)) for fleet in fleets]
             lines.append(f"| {model.name} | {number:,} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
