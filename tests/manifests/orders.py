@@ -43,7 +43,7 @@ def hostile(scheduler: str, executor: str, value: str) -> Order:
         arms=("lora", f"api={value}"),
         analysis=AnalysisConfig((value,), value, value),
     )
-    return order(scheduler, executor, config=config, config_path=value, out=value)
+    return order(scheduler, executor, config=config, config_path=value, out=value, nodes=2)
 
 
 def words_of(script: str, tmp_path: Path) -> tuple[list[str], dict[str, str]]:

@@ -123,6 +123,15 @@ def test_many_arms_are_tasks_on_the_workers():
     assert workers["containers"][0]["resources"] == {"requests": {"cpu": "12"}, "limits": {"nvidia.com/gpu": 2}}
 
 
+def test_one_device_needs_neither_torchrun_nor_names():
+    documents = _documents(render_order(order("kubernetes")))
+    assert list(documents) == ["ConfigMap", "Job"]
+    (pod,) = _pods(documents)
+    assert "subdomain" not in pod
+    assert pod["containers"][0]["command"] == ["lightune"]
+    assert _arguments(documents) == ["study", "--config=/etc/lightune/config.yaml", "--out=runs/imdb"]
+
+
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_every_pod_sees_the_study_and_the_shared_volume(executor):
     for pod in _pods(_documents(render_order(order("kubernetes", executor)))):

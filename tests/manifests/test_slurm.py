@@ -32,7 +32,7 @@ def test_every_string_comes_through_and_starts_nothing(executor, value, tmp_path
     assert study_words(words)[:2] == [f"--config={path}", f"--out={path}"]
     name, *others = _directives(script)
     assert re.fullmatch("--job-name=lightune-[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)
-    assert others == _directives(render_order(order("slurm", executor)))[1:]
+    assert others == _directives(render_order(order("slurm", executor, nodes=2)))[1:]
     assert all(line.isprintable() for line in script.split("\n"))
 
 
@@ -52,6 +52,13 @@ def test_one_run_takes_all_devices(tmp_path):
     assert (asked["config_file"], asked["out"]) == (Path("study.yaml"), Path("runs/imdb"))
     assert environment["OMP_NUM_THREADS"] == "6"
     assert not FSDP.keys() & environment.keys()
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_one_device_needs_no_torchrun(gpus, tmp_path):
+    words, environment = words_of(render_order(order(gpus_per_node=gpus)), tmp_path)
+    assert words == ["--cpus-per-task=8", "lightune", "study", "--config=study.yaml", "--out=runs/imdb"]
+    assert environment["OMP_NUM_THREADS"] == "8"
 
 
 def test_many_arms_are_tasks_of_a_ray_cluster(tmp_path):

@@ -61,6 +61,11 @@ class Order:
         return max(1, self.gpus_per_node)
 
     @property
+    def alone(self) -> bool:
+        """Whether one process does all of it, so that nothing has to put several together."""
+        return self.nodes * self.processes_per_node == 1
+
+    @property
     def threads(self) -> int:
         """Of each process."""
         return max(1, self.cpus // self.processes_per_node)
