@@ -25,11 +25,13 @@ DOCUMENTS = (
     "docs/page.md",
     "docs/reliability.md",
     "docs/serve.md",
+    "examples/cluster/README.md",
 )
 # Of other programs that the documents name, and of the repository's own scripts.
 FOREIGN_OPTIONS = {
     *("--shared", "--turns", "--reviews"),
     *("--version", "--runner", "--model-id", "--write", "--families", "--from-findings"),
+    *("--partition", "--account", "--requeue", "--repo-type", "--from-literal", "--no-cache-dir"),
     *("--silent", "--header", "--data", "--short", "--only", "--results"),
 }
 

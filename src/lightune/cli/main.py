@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from lightune.cli import compare, export, inspect, methods, predict, push, report, search, serve, study, verify
+from lightune.cli import compare, export, inspect, methods, predict, push, render, report, search, serve, study, verify
 from lightune.cli.kept import kept
 from lightune.disk import disk_fault
 from lightune.errors import LightuneError
@@ -40,6 +40,7 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("push")(push.push)
 app.command("inspect")(inspect.inspect)
+app.command("render")(render.render)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("methods")(methods.methods)

@@ -27,6 +27,13 @@ WHERE = "On a cluster"
 PROMPT, MORE, LOOK = "Zero-shot and probe", "Is more data worth it", "Where it is right and wrong"
 
 Out = Annotated[Path, Option(help="The study's folder; the same command again resumes there.")]
+Config = Annotated[
+    Path | None,
+    Option(
+        "--config",
+        help="All options from this file, a study's config.yaml, or from that study's folder; options given here win.",
+    ),
+]
 Model = Annotated[str, Option(help="A hub id, a model's folder, or `embedded`.")]
 Data = Annotated[str, Option(help="A hub id, a folder, a file, or `embedded`.")]
 Arms = Annotated[str, Option(help=ARMS)]

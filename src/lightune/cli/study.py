@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+
+from typer import Context
 
 from lightune.cli import options as o
 from lightune.cli import values as v
+from lightune.cli.config_file import configured
 from lightune.cli.where import LOCAL, Where
 from lightune.config import (
     DEFAULT_ARMS,
@@ -31,7 +35,9 @@ USUAL_ARMS = ",".join(DEFAULT_ARMS)
 
 
 def study(
+    context: Context,
     out: o.Out,
+    config_file: o.Config = None,
     model: o.Model = "gpt2",
     data: o.Data = "embedded",
     arms: o.Arms = USUAL_ARMS,
@@ -96,7 +102,8 @@ def study(
 ) -> int:
     """Measure every arm on the same test rows, compare, and say whether fine-tuning is worth it; write results and a
     report to --out."""
-    config = StudyConfig(
+    asked = partial(
+        StudyConfig,
         model=ModelConfig(model, max_length, truncate),
         data=DataConfig(
             data, text_column, label_column, split_column, group_column, positive_label, train_size, validation_size,
@@ -119,6 +126,7 @@ def study(
         keep_texts=not no_texts,
     )  # fmt: skip
     where = Where(executor, address, cpus_per_run, gpus_per_run)
+    config = configured(asked, config_file, context)
     if plan and estimate:
         raise ConfigError("--plan, --estimate: one of them is expected.")
     if (plan or estimate) and where.executor != LOCAL:

@@ -15,6 +15,17 @@ from lightune.errors import ConfigError
 _converter = cattrs.Converter(forbid_extra_keys=True)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice: the first of the two would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
+        if twice is not None:
+            raise ConfigError(f"The configuration has the key {twice!r} twice; each once is expected.")
+        return super().construct_mapping(node, deep)
+
+
 class _WrongKind(ValueError):
     """A value of another kind than its option takes."""
 
@@ -93,7 +104,7 @@ def config_to_yaml(config: StudyConfig) -> str:
 def config_from_yaml(text: str) -> StudyConfig:
     """Read what `config_to_yaml` wrote, or a person. Raises ConfigError."""
     try:
-        values = yaml.safe_load(text) or {}
+        values = yaml.load(text, _Loader) or {}  # nosec B506  # a safe one
     except yaml.YAMLError as error:
         raise ConfigError(f"The configuration is not YAML: {error}") from error
     if not isinstance(values, Mapping):
