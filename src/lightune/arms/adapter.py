@@ -157,7 +157,8 @@ class AdapterArm:
         if count == 0:
             return ()
         folder = self.context.scratch / "checkpoints" / "trials"
-        folder.mkdir(parents=True, exist_ok=True)
+        if self.context.group.first:
+            folder.mkdir(parents=True, exist_ok=True)
         steps = trial_steps(lesson.recipe.steps)
         held_out = np.random.default_rng(self.context.seed).permutation(len(lesson.validation))[:VALIDATION_ROWS]
 
@@ -167,7 +168,7 @@ class AdapterArm:
         def say(note: str) -> None:
             self.context.progress("train", 0, 1, {NOTE: note})
 
-        return search(lesson.recipe.learning_rate, count, attempt, folder / "trials.json", say)
+        return search(lesson.recipe.learning_rate, count, attempt, folder / "trials.json", say, self.context.group)
 
     def _try(self, lesson: Lesson, folder: Path) -> RateTrial:
         """Train on a fresh base for a few steps."""

@@ -81,4 +81,6 @@ def load_base(context: ArmContext) -> tuple[Classifier, Encoder]:
     encoder = Encoder(
         base.tokenizer, resolve_max_length(asked.max_length, base.source.config, base.tokenizer), asked.truncate
     )
-    return base, encoder.cached(context.cache) if context.config.keep_texts else encoder
+    if not context.config.keep_texts:
+        return base, encoder
+    return base, encoder.cached(context.cache, writing=context.group.first)

@@ -21,6 +21,7 @@ from lightune.evaluation import point_metrics, positive_index
 from lightune.methods import trainable_parameters
 from lightune.models import Classifier, embedding_shape
 from lightune.progress import Progress
+from lightune.ranks import Group
 from lightune.records import Plan, RateTrial, Rows
 from lightune.training import (
     NOTHING,
@@ -89,8 +90,9 @@ def prepare(
     rates: (width of the hidden states up to which a learning rate holds, the rate).
     """
     recipe = resolve_recipe(context.config.training, len(train), embedding_shape(base.model)[1], rates)
-    rows = TokenRows(encoder.encode(train.texts), train.labels)
-    held_out = TokenRows(encoder.encode(validation.texts), validation.labels)
+    with context.group.first_goes_first():
+        rows = TokenRows(encoder.encode(train.texts), train.labels)
+        held_out = TokenRows(encoder.encode(validation.texts), validation.labels)
     return Lesson(rows, held_out, recipe, encoder.max_length)
 
 
@@ -135,6 +137,7 @@ def teach(
             demands=replace(demands, rate_factors={**demands.rate_factors, **_head_factors(base, lesson.recipe)}),
             callbacks=callbacks,
             halvings=context.halvings,
+            group=context.group,
         )
 
 
@@ -146,6 +149,15 @@ def _out_of_memory(plan: Plan | None) -> tuple[str, ...]:
     return (
         f"The run was out of memory {times} and went on from its last checkpoint with micro-batches of at most "
         f"{plan.micro_tokens:,} tokens{again}. The rows of each optimizer step are the same as without that.",
+    )
+
+
+def _shared(group: Group) -> tuple[str, ...]:
+    if group.alone:
+        return ()
+    return (
+        f"{group.size} processes shared each optimizer step's rows. Seconds are those that all of them took at once, "
+        "memory is that of the first.",
     )
 
 
@@ -181,6 +193,7 @@ def train_model(
         *(trunk.notes if trunk is not None else ()),
         *trained.notes,
         *_out_of_memory(trained.facts.plan),
+        *_shared(context.group),
     )
     use = f"chose the step by {recipe.select_by}" + (", and when to stop" if recipe.patience else "")
     return FitFacts(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lightune.cli import options as o
 from lightune.cli import values as v
+from lightune.cli.ranks import shared_executor
 from lightune.config import (
     DEFAULT_ARMS,
     POOLINGS,
@@ -160,7 +161,7 @@ def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:
     with view:
         from lightune.study import run_study
 
-        result = run_study(config, out, view.on_event)
+        result = run_study(config, out, view.on_event, shared_executor())
     view.show(result, out)
     failed = any(arm.status != "done" for arm in result.arms) or any(curve.failed for curve in result.findings.curves)
     return 1 if failed else 0

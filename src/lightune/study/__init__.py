@@ -4,6 +4,8 @@ from lightune.study.chosen import study_plan
 from lightune.study.estimating import estimate_study
 from lightune.study.executors import Executor, in_process, in_worker
 from lightune.study.folder import StudyFolder
+from lightune.study.following import follow
+from lightune.study.over_ranks import OverRanks
 from lightune.study.plan import PlannedRun, plan_runs
 from lightune.study.side_by_side import side_by_side
 from lightune.study.study import Event, run_study
@@ -11,9 +13,11 @@ from lightune.study.study import Event, run_study
 __all__ = [
     "Event",
     "Executor",
+    "OverRanks",
     "PlannedRun",
     "StudyFolder",
     "estimate_study",
+    "follow",
     "in_process",
     "in_worker",
     "plan_runs",

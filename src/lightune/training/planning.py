@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,20 @@ def lessened(plan: Plan, halvings: int, model: nn.Module, rows: TokenRows, batch
         laid_out=False,
         reasons=reasons,
         halvings=halvings,
+    )
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """One plan for the processes of a training, from what each of them would pick: what all of them can do."""
+    first = plans[0]
+    return replace(
+        first,
+        packed=all(plan.packed for plan in plans),
+        onednn=all(plan.onednn for plan in plans),
+        micro_tokens=min(plan.micro_tokens for plan in plans),
+        checkpointing=any(plan.checkpointing for plan in plans),
+        laid_out=all(plan.laid_out for plan in plans),
+        processes=len(plans),
     )
 
 

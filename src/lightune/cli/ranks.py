@@ -1,0 +1,99 @@
+"""A command that torchrun or `accelerate launch` started several times: rank 0 does it, the others help in silence."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, ParamSpec
+
+from lightune.errors import ConfigError, LightuneError
+from lightune.ranks import Meeting, Ranks, ranks_from_environment, take_ranks
+from lightune.signals import Terminated
+
+if TYPE_CHECKING:
+    from lightune.study import Executor
+
+Options = ParamSpec("Options")
+# A launcher that sees one process leave with an error ends the others, and rank 0 may still be saying what it was.
+LATER_SECONDS = 2.0
+
+_meeting: ContextVar[Meeting | None] = ContextVar("meeting", default=None)
+
+
+def over_ranks(command: Callable[Options, int]) -> Callable[Options, int]:
+    """`command` as several processes do it: rank 0 as it is, and the others take part in the runs of its study. Raises
+    ConfigError for more processes than GPUs."""
+
+    @functools.wraps(command)
+    def led(*args: Options.args, **options: Options.kwargs) -> int:
+        ranks = ranks_from_environment()
+        if ranks is not None and ranks.rank > 0:
+            return _follow(ranks)
+        if ranks is None:
+            take_ranks()
+            return command(*args, **options)
+        with _leading(ranks) as left_with:
+            left_with[0] = command(*args, **options)
+        return left_with[0]
+
+    return led
+
+
+def shared_executor() -> Executor:
+    """What runs of a study are done by: all processes of this command, or one of its own for each run."""
+    from lightune.study import OverRanks, in_worker
+
+    meeting = _meeting.get()
+    return in_worker if meeting is None else OverRanks(meeting)
+
+
+@contextmanager
+def _leading(ranks: Ranks) -> Iterator[list[int]]:
+    """Within it the other processes of `ranks` take part; at the end they are told to leave, with the exit code that is
+    put into the list, or that of what is raised."""
+    meeting = Meeting(ranks)
+    take_ranks()
+    left_with = [1]
+    token = _meeting.set(meeting)
+    try:
+        _check_devices(ranks)
+        yield left_with
+    except LightuneError as error:
+        left_with[0] = error.exit_code
+        raise
+    except (KeyboardInterrupt, Terminated) as stopped:
+        left_with[0] = 143 if isinstance(stopped, Terminated) else 130
+        raise
+    finally:
+        _meeting.reset(token)
+        meeting.end(left_with[0])
+
+
+def _follow(ranks: Ranks) -> int:
+    from lightune.study import follow
+
+    try:
+        _check_devices(ranks)
+    except ConfigError as error:
+        if ranks.local_rank == 0:  # on this host nobody else says so
+            print(f"lightune: {error}", file=sys.stderr)
+        return error.exit_code
+    code = follow(Meeting(ranks))
+    if code:
+        time.sleep(LATER_SECONDS)
+    return code
+
+
+def _check_devices(ranks: Ranks) -> None:
+    import torch
+
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if found and ranks.local_size > found:
+        raise ConfigError(
+            f"{ranks.local_size} processes were started on a host with {found} GPU{'s' if found > 1 else ''}, and each "
+            "takes one. Give the launcher a smaller --nproc-per-node (torchrun) or --num_processes (accelerate)."
+        )
