@@ -1,0 +1,125 @@
+"""A training that several processes share is the one that one process does: its losses, its weights, its looks, and
+what it goes on from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lightune.training.checkpoints import Checkpoints
+from tests.training.sharing import Job, Shared, shared
+
+pytestmark = pytest.mark.full
+
+CLOSE = 1e-5
+# 40 rows: steps of 16, 16 and 8 rows, an epoch and a half.
+OPTIONS = {"max_steps": 5, "evaluations": 2, "learning_rate": 1e-2}
+NARROW = {**OPTIONS, "batch_size": 3, "accumulation": 5, "class_weights": "balanced"}
+ONE_LOOK = {"max_steps": 1, "evaluations": 1}
+LOOKS = (1, 7, 101)
+
+
+def numbers(history: list[dict[str, Any]]) -> list[float]:
+    """Each number of a training's steps and looks, in order."""
+    found: list[float] = []
+    for point in history:
+        found += [point[name] for name in ("step", "train_loss", "gradient_norm") if point[name] is not None]
+        found += [value for _, value in sorted((point["validation"] or {}).items())]
+    return found
+
+
+def largest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    assert one.keys() == other.keys()
+    return max((one[name] - other[name]).abs().max().item() for name in one)
+
+
+class Both:
+    """The same jobs done by several processes and by this one."""
+
+    def __init__(self, root: Path, base: Path) -> None:
+        self.root, self.base = root, str(base)
+
+    def job(self, name: str, **changes: Any) -> Job:
+        return Job(name, self.base, str(self.root / "checkpoints" / name), **{"options": OPTIONS, **changes})
+
+    def alone(self, name: str, **changes: Any) -> tuple[dict[str, torch.Tensor], list[Any]]:
+        training, history = self.job(f"{name} alone", **changes).fit()
+        return training.weights(), json.loads(json.dumps(history))
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, bases: dict[str, Path]) -> Both:
+    return Both(tmp_path_factory.mktemp("shared"), bases["gpt2"])
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "whole steps": {},
+    "many micro-batches": {"options": NARROW},
+    "adalora": {"method": "adalora"},
+    **{f"{rows} rows": {"validation": rows, "options": ONE_LOOK} for rows in LOOKS},
+}
+
+
+@pytest.fixture(scope="module")
+def two(both: Both) -> Shared:
+    """All of CASES by two processes, and a training that ends at its third step."""
+    jobs = [both.job(name, **changes) for name, changes in CASES.items()]
+    jobs.append(both.job("cut", event=(0, 4, "halt")))
+    return shared(both.root / "two", jobs)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_losses_looks_and_weights_are_those_of_one_process(both, two, name):
+    weights, history = both.alone(name, **CASES[name])
+    assert two.codes == (0, 0)
+    assert numbers(two.said(name)["history"]) == pytest.approx(numbers(history), abs=CLOSE, nan_ok=True)
+    assert largest(two.weights(name), weights) < CLOSE
+
+
+def test_every_process_decides_by_the_same_numbers(two):
+    for name in CASES:
+        assert numbers(two.said(name, 1)["history"]) == numbers(two.said(name)["history"])
+
+
+@pytest.fixture(scope="module")
+def three(both: Both, two: Shared) -> Shared:
+    """Looks of three processes, and the training that two have left at its third step."""
+    looks = [both.job(f"{rows} rows of three", validation=rows, options=ONE_LOOK) for rows in LOOKS]
+    return shared(both.root / "three", [*looks, both.job("cut")], size=3)
+
+
+def test_three_processes_count_every_row_once_too(both, three):
+    assert three.codes == (0, 0, 0)
+    for rows in LOOKS:
+        _, history = both.alone(f"{rows} rows of three", validation=rows, options=ONE_LOOK)
+        assert numbers(three.said(f"{rows} rows of three")["history"]) == pytest.approx(
+            numbers(history), abs=CLOSE, nan_ok=True
+        )
+
+
+def test_what_two_processes_have_left_three_go_on_with(both, two, three):
+    assert two.said("cut")["ended"] == "Halted"
+    weights, history = both.alone("uncut")
+    assert numbers(three.said("cut")["history"]) == pytest.approx(numbers(history), abs=CLOSE, nan_ok=True)
+    assert largest(three.weights("cut"), weights) < CLOSE
+
+
+@pytest.mark.parametrize("what", ["SIGTERM", "SIGKILL"])
+def test_what_ends_one_process_ends_all_where_one_alone_can_go_on(both, what):
+    name = f"ended by {what}"
+    found = shared(both.root / what, [both.job(name, event=(1, 3, what))])
+    assert found.codes == (0, 0 if what == "SIGTERM" else -9)
+    assert found.said(name)["ended"] == ("Stopped" if what == "SIGTERM" else "Lost")
+    kept = Checkpoints(Path(both.job(name).folder)).newest().folder
+    assert kept is not None
+    assert kept.name == "checkpoint-3"
+    if what == "SIGTERM":  # the first has heard of it from the other
+        assert [found.said(name, rank)["heard"] for rank in (0, 1)] == [[15], [15]]
+    training, history = both.job(name).fit()
+    weights, uncut = both.alone(f"{name} uncut")
+    assert numbers(json.loads(json.dumps(history))) == pytest.approx(numbers(uncut), abs=CLOSE, nan_ok=True)
+    assert largest(training.weights(), weights) < CLOSE
