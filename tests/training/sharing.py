@@ -16,9 +16,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch.distributed import TCPStore
+from torch.distributed.tensor import DTensor
 
 from lightune.errors import LightuneError
 from lightune.ranks import SOLO, Group, Ranks, joined
+from lightune.training import load_trained
 from lightune.training.stopping import Stopped
 from tests.training.adapted import AdaptedTraining
 from tests.training.tiny import Training
@@ -65,6 +67,7 @@ class Job:
         given = {"progress": progress, "group": group}
         recipe = () if self.method is not None else (training.recipe(**self.options),)
         trained = training.fit(*recipe, Path(self.folder), **given)
+        training.best = trained.best
         return training, [asdict(point) for point in trained.facts.history]
 
 
@@ -110,7 +113,24 @@ def shared(folder: Path, jobs: Sequence[Job], size: int = 2, sharding: Mapping[s
     return Shared(folder, codes)
 
 
+def spread_on_cpus() -> None:
+    """Let accelerate spread a model over processes without GPUs: it leaves it out there, though torch can do it."""
+    from accelerate import state
+    from accelerate.utils import DistributedType
+
+    stock = state.AcceleratorState.__init__
+
+    def begin(self: Any, *args: Any, fsdp_plugin: Any = None, **kwargs: Any) -> None:
+        stock(self, *args, fsdp_plugin=fsdp_plugin, **kwargs)
+        if fsdp_plugin is not None:
+            self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, fsdp_plugin
+
+    state.AcceleratorState.__init__ = begin
+
+
 def main(folder: Path) -> None:
+    if "ACCELERATE_USE_FSDP" in os.environ:
+        spread_on_cpus()
     jobs = [Job(**values) for values in json.loads((folder / "jobs.json").read_text())]
     heard: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
@@ -124,6 +144,10 @@ def main(folder: Path) -> None:
                 said = {"ended": type(error).__name__, "heard": heard}
             else:
                 said = {"history": history}
+                if group.sharded and group.first:
+                    said["spread"] = any(isinstance(one, DTensor) for one in training.model.parameters())
+                    best, training = training.best, job.training()  # as an arm makes it anew
+                    load_trained(training.model, best)
                 if group.first:
                     save_file(training.weights(), folder / f"{job.name}.safetensors")
             (folder / f"{job.name}-{group.rank}.json").write_text(json.dumps(said))

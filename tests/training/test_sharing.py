@@ -108,6 +108,36 @@ def test_what_two_processes_have_left_three_go_on_with(both, two, three):
     assert largest(three.weights("cut"), weights) < CLOSE
 
 
+# As `accelerate launch --use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP` says it.
+SHARDING = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
+}
+
+
+def test_a_model_that_is_spread_over_processes_learns_the_same(both):
+    jobs = [
+        both.job("spread"),
+        both.job("spread cut", options=NARROW, event=(0, 4, "halt")),
+        both.job("spread cut", options=NARROW),
+        both.job("spread stopped", event=(1, 3, "SIGTERM")),
+    ]
+    found = shared(both.root / "spread", jobs, sharding=SHARDING)
+    assert found.codes == (0, 0)
+    assert found.said("spread")["spread"]
+    for name, options in (("spread", OPTIONS), ("spread cut", NARROW)):
+        weights, history = both.alone(name, options=options)
+        assert numbers(found.said(name)["history"]) == pytest.approx(numbers(history), abs=CLOSE, nan_ok=True)
+        assert largest(found.weights(name), weights) < CLOSE
+    # One process goes on with what two have left.
+    assert found.said("spread stopped")["ended"] == "Stopped"
+    training, _ = both.job("spread stopped").fit()
+    assert largest(training.weights(), found.weights("spread")) < CLOSE
+
+
 @pytest.mark.parametrize("what", ["SIGTERM", "SIGKILL"])
 def test_what_ends_one_process_ends_all_where_one_alone_can_go_on(both, what):
     name = f"ended by {what}"

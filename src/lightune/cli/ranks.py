@@ -15,6 +15,7 @@ from lightune.ranks import Meeting, Ranks, ranks_from_environment, take_ranks
 from lightune.signals import Terminated
 
 if TYPE_CHECKING:
+    from lightune.config import StudyConfig
     from lightune.study import Executor
 
 Options = ParamSpec("Options")
@@ -43,12 +44,16 @@ def over_ranks(command: Callable[Options, int]) -> Callable[Options, int]:
     return led
 
 
-def shared_executor() -> Executor:
-    """What runs of a study are done by: all processes of this command, or one of its own for each run."""
-    from lightune.study import OverRanks, in_worker
+def shared_executor(config: StudyConfig) -> Executor:
+    """What runs of a study are done by: all processes of this command, or one of its own for each run. Raises
+    ConfigError where accelerate was asked for what these arms cannot do."""
+    from lightune.study import OverRanks, check_sharding, in_worker
 
     meeting = _meeting.get()
-    return in_worker if meeting is None else OverRanks(meeting)
+    if meeting is None:
+        return in_worker
+    check_sharding(meeting.ranks, config, _gpus())
+    return OverRanks(meeting)
 
 
 @contextmanager
@@ -88,10 +93,14 @@ def _follow(ranks: Ranks) -> int:
     return code
 
 
-def _check_devices(ranks: Ranks) -> None:
+def _gpus() -> int:
     import torch
 
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _check_devices(ranks: Ranks) -> None:
+    found = _gpus()
     if found and ranks.local_size > found:
         raise ConfigError(
             f"{ranks.local_size} processes were started on a host with {found} GPU{'s' if found > 1 else ''}, and each "

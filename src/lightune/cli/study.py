@@ -161,7 +161,7 @@ def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:
     with view:
         from lightune.study import run_study
 
-        result = run_study(config, out, view.on_event, shared_executor())
+        result = run_study(config, out, view.on_event, shared_executor(config))
     view.show(result, out)
     failed = any(arm.status != "done" for arm in result.arms) or any(curve.failed for curve in result.findings.curves)
     return 1 if failed else 0

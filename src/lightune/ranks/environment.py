@@ -87,4 +87,6 @@ def is_follower() -> bool:
 def _sharding() -> dict[str, str]:
     if os.environ.get(SHARDED, "false").lower() not in ("1", "true"):
         return {}
-    return {name: value for name, value in os.environ.items() if name == SHARDED or name.startswith("FSDP_")}
+    said = {name: value for name, value in os.environ.items() if name == SHARDED or name.startswith("FSDP_")}
+    # Else only the first process would have weights to begin with, and the others could check and adapt nothing.
+    return {**said, "FSDP_CPU_RAM_EFFICIENT_LOADING": "false"}

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from lightune.arms import trains_by_gradients
-from lightune.errors import MachineError, OutOfMemory
+from lightune.config import StudyConfig
+from lightune.errors import ConfigError, MachineError, OutOfMemory
 from lightune.progress import Progress
-from lightune.ranks import Meeting
+from lightune.ranks import Meeting, Ranks
 from lightune.records import RunRecord
 from lightune.study.executors import OUT_OF_MEMORY, attempt_in_worker, in_worker
 from lightune.study.following import was_ended, why
@@ -23,6 +24,8 @@ ANSWER_SECONDS = 30.0
 # What rank 0's worker takes to find by itself that another has gone; some kinds of networks tell nobody.
 FIND_SECONDS = 15.0
 POLL_SECONDS = 0.5
+# Of the arms that are trained step by step: those that FSDP was tested with.
+SPREADABLE = ("lora", "full")
 GO_ON = "What was learned up to the last checkpoint is kept, and the same command goes on from there."
 
 
@@ -77,6 +80,25 @@ class OverRanks:
             rank = min(lost)
             return failed_record(spec, _lost(rank, lost[rank]))
         return failed_record(spec, _lost(0, {"code": code})) if was_ended(code) else record
+
+
+def check_sharding(ranks: Ranks, config: StudyConfig, gpus: int) -> None:
+    """Raise ConfigError where accelerate was told to spread models over the processes (FSDP), and that cannot be done
+    for this study. gpus: of this host."""
+    if not ranks.sharding:
+        return
+    if ranks.sharding.get("FSDP_VERSION") != "2":
+        raise ConfigError("--use_fsdp: version 2 is what lightune works with; add --fsdp_version 2 for accelerate.")
+    if not gpus:
+        raise ConfigError("--use_fsdp: accelerate spreads models over GPUs alone, and here is none; leave it out.")
+    for arm in config.arms:
+        if trains_by_gradients(arm) and arm not in SPREADABLE:
+            raise ConfigError(
+                f"--arms {arm}: spread over processes (--use_fsdp) only {' and '.join(SPREADABLE)} can be trained; "
+                "leave one of the two out."
+            )
+    if config.training.top_blocks is not None:
+        raise ConfigError("--top-blocks: it does not go with --use_fsdp, under which every block runs in each step.")
 
 
 class _Watch:

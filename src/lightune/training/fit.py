@@ -42,7 +42,7 @@ class Trained:
     """What a training gave: facts for the record, and how many useful tokens and rows its steps took.
 
     seconds_before: what it had taken in a process that was cut off, up to the checkpoint that this one went on from.
-    notes: which checkpoints were broken and what served instead, a sentence each.
+    notes: which checkpoints were broken and what served instead, a sentence each. best: checkpoint of its best look.
     """
 
     facts: TrainingFacts
@@ -50,6 +50,7 @@ class Trained:
     rows: int
     seconds_before: float
     notes: tuple[str, ...] = ()
+    best: Path | None = None
 
 
 def fit(
@@ -77,10 +78,11 @@ def fit(
     method asks for beside gradients. callbacks: hear of the training too; one that raises ends it, and its checkpoints
     stay. plan: how it is computed; None: as the part that was cut off was, else as is best here. halvings: how often
     its run was out of memory, for each of which a micro-batch has half the tokens. group: the processes that share each
-    step; every one calls this alike, the first alone writes, and there alone is `model` at its best. SIGINT and SIGTERM
-    end the training where it can be saved; it is, and the signal goes to whoever had it before. Raises Diverged when
-    the training diverges; `model` is then as it was at its best look before, if there was one. Raises Lost when another
-    process of the group has gone; what the first one has come to is saved.
+    step; every one calls this alike, the first alone writes, and there alone is `model` at its best. Where it was
+    spread over them it stays so, and its best is in the checkpoints alone. SIGINT and SIGTERM end the training where it
+    can be saved; it is, and the signal goes to whoever had it before. Raises Diverged when the training diverges;
+    `model` is then as it was at its best look before, if there was one. Raises Lost when another process of the group
+    has gone; what the first one has come to is saved, unless the model was spread.
     """
     kept = Checkpoints(checkpoints)
     found = group.from_first(kept.newest() if group.first else Found(None, ()))
@@ -119,7 +121,10 @@ def fit(
         raise
     _forget_plan(checkpoints, group)
     work = trainer.work
-    return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before, found.notes)
+    facts, best = _facts(trainer, recipe, plan), trainer.state.best_model_checkpoint
+    return Trained(
+        facts, work.tokens, work.rows, work.seconds_before, found.notes, None if best is None else Path(best)
+    )
 
 
 def predict(
@@ -143,11 +148,11 @@ def _settled(
 ) -> Plan:
     """The plan that was given, or that the training had before it was cut off, or what is best here: of several
     processes what each of them can do."""
-    if plan is None and found.folder is not None:
+    if plan is None and found.folder is not None and not group.sharded:
         plan = kept_plan(found.folder, model)
     if not all(group.gather(plan is not None)):
         plan = None
-    plan = plan or plan_training(model, train, recipe, pad_id)
+    plan = plan or plan_training(model, train, recipe, pad_id, spread=group.sharded)
     return together(group.gather(plan))
 
 
@@ -162,8 +167,9 @@ def _train(trainer: StepTrainer, checkpoint: Path | None) -> None:
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         except NothingLeft:
             trainer._load_best_model()
-        except (Stopped, Lost):
-            if trainer.group.first:
+        except (Stopped, Lost) as error:
+            # A model that is spread over processes is put together by all of them, and not without one.
+            if isinstance(error, Stopped) if trainer.group.sharded else trainer.group.first:
                 trainer.save_as_stopped()
             raise
         except Diverged as error:

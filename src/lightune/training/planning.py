@@ -29,12 +29,14 @@ SHARE = 0.4
 # Rows of like length that what a step keeps is measured on.
 SAMPLE = 4
 PLAN = "plan.json"
+SPREAD = "the model is spread over the processes, so that each block has to be computed as it stands"
 
 
-def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int) -> Plan:
+def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int, spread: bool = False) -> Plan:
     """Pick how `model` is to be trained on `rows`: measures what a few of them keep in memory, and both libraries for
-    matrix products. Leaves the model as it was, but for the speed-ups of `quicken`."""
-    packed, onednn = can_pack(model), onednn_pays()
+    matrix products. spread: it will be over several processes. Leaves the model as it was, but for the speed-ups of
+    `quicken`."""
+    packed, onednn = can_pack(model) and not spread, onednn_pays() and not spread
     quicken(model, onednn)
     layouts = laid_out_bytes(model, training=True)
     laid_out = has_room(layouts)
@@ -54,6 +56,8 @@ def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int
         f"has about {step:,} tokens",
         "checkpointing": _why_checkpointing(checkpointing, each * longest, free),
     }
+    if spread:
+        reasons |= dict.fromkeys(("packed", "onednn", "laid_out"), SPREAD)
     return Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing, laid_out, reasons)
 
 

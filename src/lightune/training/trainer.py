@@ -35,9 +35,9 @@ from lightune.training.checkpoints import Checkpoints
 from lightune.training.dealing import Share, share
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.planning import keep_plan, micro_batches
-from lightune.training.saved_state import METHOD_FILE, RandomState, Resumed, load_state, save_state
+from lightune.training.saved_state import METHOD_FILE, RandomState, Resumed, load_state, optimizer_values, save_state
 from lightune.training.stopping import SafeStop
-from lightune.training.trained_state import load_trained, save_trained
+from lightune.training.trained_state import TRAINED_FILE, load_trained, save_trained, trained_values
 
 PADDED = Layout(packed=False)
 
@@ -177,18 +177,25 @@ class StepTrainer(Trainer):
         for one in (*self.callback_handler.callbacks, self.control):
             if isinstance(one, ExportableState):
                 states[type(one).__name__] = one.state()
+        fill = functools.partial(self._fill, self._values()) if self.group.first or self.group.sharded else None
         with self.group.first_goes_first():  # the others wait for it, however long a disk takes
-            if self.group.first:
-                self.checkpoints.write(step, best, self._fill)
+            if self.group.first and fill is not None:
+                self.checkpoints.write(step, best, fill)
         self.kept = (step, self.control.should_evaluate)
 
-    def _fill(self, folder: Path) -> None:
+    def _values(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What is trained and what the optimizer remembers, in one piece. Of a model that is spread over processes all
+        of them put it together."""
+        assert self.optimizer is not None
+        return trained_values(_whole(self.model)), optimizer_values(self.optimizer)
+
+    def _fill(self, values: tuple[dict[str, Tensor], dict[str, Any]], folder: Path) -> None:
         """All that decides how the training goes on, into `folder`."""
         assert self.plan is not None
-        save_trained(_whole(self.model), folder)
-        assert self.optimizer is not None
+        trained, remembered = values
+        save_file(trained, folder / TRAINED_FILE)
         resumed = Resumed(self.random, float(self._tr_loss), self._globalstep_last_logged)
-        save_state(folder, self.optimizer, self.lr_scheduler, resumed)
+        save_state(folder, remembered, self.lr_scheduler, resumed)
         if self.demands.after_step is not None:
             save_file(self.demands.after_step.state(), folder / METHOD_FILE)
         keep_plan(self.plan, folder)
@@ -240,7 +247,7 @@ class StepTrainer(Trainer):
         load_trained(_whole(model or self.model), Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
-        if self.group.first:  # the others are done with the model
+        if self.group.first and not self.group.sharded:  # else nobody answers with this one
             load_trained(_whole(self.model), Path(str(self.state.best_model_checkpoint)))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
