@@ -320,3 +320,15 @@ def test_two_processes_at_once(tmp_path: Path, bases: dict[str, Path], asked: li
     assert asked == []
     same(encoder, cached, texts)
     assert len(files(tmp_path)) <= 9
+
+
+def test_one_that_does_not_write_reads_what_is_there_and_leaves_it(tmp_path: Path, tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, 20, "head")
+    encoder.cached(tmp_path).encode(TEXTS[:3])
+    before = [(path, path.read_bytes()) for path in files(tmp_path)]
+    same(encoder, encoder.cached(tmp_path, writing=False))
+    assert [(path, path.read_bytes()) for path in files(tmp_path)] == before
+    harmed = before[0][0]
+    harmed.write_bytes(b"no tokens")
+    same(encoder, encoder.cached(tmp_path, writing=False))
+    assert harmed.read_bytes() == b"no tokens"

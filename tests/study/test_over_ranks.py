@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,14 +18,15 @@ import pytest
 
 import lightune
 from lightune.cli import ranks as cli_ranks
-from lightune.config import LoraConfig, MethodsConfig, StudyConfig, TrainingConfig
+from lightune.config import LoraConfig, MethodsConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.errors import ConfigError, OutOfMemory
 from lightune.predictions import read_predictions
-from lightune.ranks import Ranks, is_follower, ranks_from_environment
+from lightune.ranks import Meeting, Ranks, is_follower, ranks_from_environment
 from lightune.records import RunKey, StudyResult
-from lightune.study import OverRanks, follow, in_process, over_ranks, run_study
+from lightune.study import OverRanks, check_sharding, follow, in_process, over_ranks, run_study
 from lightune.study import following as following_module
 from lightune.study.runs import RunSpec, failed_record
+from tests.fixtures.bases import edit_config
 from tests.study.shared import quick_config, write_reviews
 
 CLOSE = 1e-5
@@ -186,6 +188,79 @@ def test_what_is_wrong_with_the_options_is_said_once(config, tmp_path, torchrun)
     assert told.returncode == 1  # torchrun's own: it passes no exit code on
     assert told.stderr.count("'lorra' is no arm") == 1
     assert not (tmp_path / "out").exists()
+
+
+# What accelerate says of a model that is to be spread, and what has it do so without GPUs.
+SHARDING = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
+SPREADING = """
+import os
+if "LIGHTUNE_RUN" in os.environ:
+    from tests.training.sharing import spread_on_cpus
+    spread_on_cpus()
+"""
+FOLLOWING = """
+from lightune.ranks import Meeting, ranks_from_environment
+from lightune.study import follow
+raise SystemExit(follow(Meeting(ranks_from_environment())))
+"""
+
+
+@pytest.mark.full
+def test_arms_that_are_spread_over_ranks_answer_as_those_of_one_process(config, tmp_path, monkeypatch):
+    still = Path(shutil.copytree(config.model.source, tmp_path / "still"))  # each process draws a dropout of its own
+    edit_config(still, attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0)
+    config = replace(
+        config,
+        model=ModelConfig(str(still)),
+        arms=("lora", "full"),
+        training=TrainingConfig(max_steps=4, evaluations=2, learning_rate=1e-2),
+        methods=MethodsConfig(rate_trials=0),
+    )
+    alone = run_study(config, tmp_path / "one", executor=in_process)
+    (tmp_path / "sitecustomize.py").write_text(SPREADING)
+    ranks = Ranks(0, 2, 0, 2, "127.0.0.1", free_port(), {**SHARDING, "FSDP_CPU_RAM_EFFICIENT_LOADING": "false"})
+    for name, value in {
+        "MASTER_ADDR": ranks.host,
+        "MASTER_PORT": str(ranks.port),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]),
+        "OMP_NUM_THREADS": "1",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "LIGHTUNE_WAIT_SECONDS": "120",
+    }.items():
+        monkeypatch.setenv(name, value)
+    own = {**os.environ, **SHARDING, "RANK": "1", "WORLD_SIZE": "2"}
+    with subprocess.Popen([sys.executable, "-c", FOLLOWING], env=own) as other:
+        try:
+            meeting = Meeting(ranks)
+            shared = run_study(config, tmp_path / "two", executor=OverRanks(meeting))
+            meeting.end(3)
+            assert other.wait(60) == 3
+        finally:
+            other.kill()
+    for name in config.arms:
+        assert arm(shared, name).status == "done", arm(shared, name).reason
+        assert arm(shared, name).certificate is not None
+        assert arm(shared, name).training.plan.reasons["packed"].startswith("the model is spread over the processes")
+        answers = [read_predictions(tmp_path / which / "predictions" / f"{name}.parquet") for which in ("one", "two")]
+        for one, other_ in zip(*answers, strict=True):
+            assert np.abs(one.probabilities - other_.probabilities).max() < CLOSE
+    assert {found.name for found in alone.arms} == {found.name for found in shared.arms}
+
+
+@pytest.mark.parametrize(
+    ("said", "gpus", "changes", "sentence"),
+    [
+        ({"FSDP_VERSION": "1"}, 2, {}, "add --fsdp_version 2"),
+        (SHARDING, 0, {}, "over GPUs alone"),
+        (SHARDING, 2, {"arms": ("ia3",)}, "--arms ia3: spread over processes"),
+        (SHARDING, 2, {}, "--top-blocks: it does not go with --use_fsdp"),
+    ],
+)
+def test_what_cannot_be_spread_is_refused(config, said, gpus, changes, sentence):
+    ranks = Ranks(0, 2, 0, 2, "host", 1, said)
+    with pytest.raises(ConfigError, match=sentence):
+        check_sharding(ranks, replace(config, **changes), gpus)
+    check_sharding(replace(ranks, sharding={}), config, gpus)
 
 
 class Hall:

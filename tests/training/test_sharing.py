@@ -69,6 +69,7 @@ def two(both: Both) -> Shared:
     """All of CASES by two processes, and a training that ends at its third step."""
     jobs = [both.job(name, **changes) for name, changes in CASES.items()]
     jobs.append(both.job("cut", event=(0, 4, "halt")))
+    jobs.append(both.job("away", options={**OPTIONS, "learning_rate": 1e30}))
     return shared(both.root / "two", jobs)
 
 
@@ -83,6 +84,10 @@ def test_losses_looks_and_weights_are_those_of_one_process(both, two, name):
 def test_every_process_decides_by_the_same_numbers(two):
     for name in CASES:
         assert numbers(two.said(name, 1)["history"]) == numbers(two.said(name)["history"])
+
+
+def test_a_training_that_diverges_does_so_in_every_process(two):
+    assert [two.said("away", rank)["ended"] for rank in (0, 1)] == ["Diverged", "Diverged"]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from lightune.signals import Terminated
 
 if TYPE_CHECKING:
     from lightune.config import StudyConfig
+    from lightune.records import StudyPlan
     from lightune.study import Executor
 
 Options = ParamSpec("Options")
@@ -54,6 +55,14 @@ def shared_executor(config: StudyConfig) -> Executor:
         return in_worker
     check_sharding(meeting.ranks, config, _gpus())
     return OverRanks(meeting)
+
+
+def shared_plan(found: StudyPlan) -> StudyPlan:
+    """A study's plan as all processes of this command would carry it out."""
+    from lightune.study import plan_over
+
+    meeting = _meeting.get()
+    return found if meeting is None else plan_over(meeting.ranks, found)
 
 
 @contextmanager

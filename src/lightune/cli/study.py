@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lightune.cli import options as o
 from lightune.cli import values as v
-from lightune.cli.ranks import shared_executor
+from lightune.cli.ranks import shared_executor, shared_plan
 from lightune.config import (
     DEFAULT_ARMS,
     POOLINGS,
@@ -128,7 +128,7 @@ def _plan(config: StudyConfig, as_json: bool) -> int:
     from lightune.study import study_plan
 
     with quiet_transformers():
-        found = study_plan(config)
+        found = shared_plan(study_plan(config))
     if as_json:
         print_json({"event": "plan", "plan": to_json(found)})
     else:

@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from lightune.arms import trains_by_gradients
@@ -13,7 +14,7 @@ from lightune.config import StudyConfig
 from lightune.errors import ConfigError, MachineError, OutOfMemory
 from lightune.progress import Progress
 from lightune.ranks import Meeting, Ranks
-from lightune.records import RunRecord
+from lightune.records import RunRecord, StudyPlan
 from lightune.study.executors import OUT_OF_MEMORY, attempt_in_worker, in_worker
 from lightune.study.following import was_ended, why
 from lightune.study.less_memory import with_less_memory
@@ -99,6 +100,17 @@ def check_sharding(ranks: Ranks, config: StudyConfig, gpus: int) -> None:
             )
     if config.training.top_blocks is not None:
         raise ConfigError("--top-blocks: it does not go with --use_fsdp, under which every block runs in each step.")
+
+
+def plan_over(ranks: Ranks, found: StudyPlan) -> StudyPlan:
+    """What a study's plan for one process becomes where `ranks` share its trainings."""
+    from lightune.training import over_processes
+
+    arms = (
+        arm if arm.plan is None else replace(arm, plan=over_processes(arm.plan, ranks.size, bool(ranks.sharding)))
+        for arm in found.arms
+    )
+    return replace(found, arms=tuple(arms))
 
 
 class _Watch:

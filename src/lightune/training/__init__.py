@@ -5,7 +5,7 @@ from lightune.training.checkpoints import Checkpoints
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.fit import Trained, fit, predict
 from lightune.training.observing import observe, tensor_digests
-from lightune.training.planning import CPU_TOKENS, GPU_TOKENS, PLAN, micro_batches, plan_training
+from lightune.training.planning import CPU_TOKENS, GPU_TOKENS, PLAN, micro_batches, over_processes, plan_training
 from lightune.training.recipe import FULL_RATES, LORA_RATES, Recipe, resolve_recipe
 from lightune.training.trained_state import load_trained
 
@@ -27,6 +27,7 @@ __all__ = [
     "load_trained",
     "micro_batches",
     "observe",
+    "over_processes",
     "plan_training",
     "predict",
     "resolve_recipe",

@@ -109,6 +109,14 @@ def together(plans: Sequence[Plan]) -> Plan:
     )
 
 
+def over_processes(plan: Plan, processes: int, spread: bool) -> Plan:
+    """What a `plan` of one process becomes where several share the training. spread: so that the model is over them."""
+    if not spread:
+        return replace(plan, processes=processes)
+    reasons = {**plan.reasons, **dict.fromkeys(("packed", "onednn", "laid_out"), SPREAD)}
+    return replace(plan, packed=False, onednn=False, laid_out=False, processes=processes, reasons=reasons)
+
+
 def bytes_per_token(model: nn.Module, rows: TokenRows, pad_id: int, packed: bool) -> float:
     """Bytes a token that a training's forward pass keeps for its backward pass: the larger of what rows of middling
     length keep and what the longest keeps, since attention under dropout keeps more the longer a text is."""
