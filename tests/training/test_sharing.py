@@ -66,9 +66,10 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def two(both: Both) -> Shared:
-    """All of CASES by two processes, and a training that ends at its third step."""
+    """All of CASES by two processes, and trainings that do not come to their end."""
     jobs = [both.job(name, **changes) for name, changes in CASES.items()]
     jobs.append(both.job("cut", event=(0, 4, "halt")))
+    jobs.append(both.job("signalled", event=(1, 3, "SIGTERM")))
     jobs.append(both.job("away", options={**OPTIONS, "learning_rate": 1e30}))
     return shared(both.root / "two", jobs)
 
@@ -143,19 +144,28 @@ def test_a_model_that_is_spread_over_processes_learns_the_same(both):
     assert largest(training.weights(), found.weights("spread")) < CLOSE
 
 
-@pytest.mark.parametrize("what", ["SIGTERM", "SIGKILL"])
-def test_what_ends_one_process_ends_all_where_one_alone_can_go_on(both, what):
-    name = f"ended by {what}"
-    found = shared(both.root / what, [both.job(name, event=(1, 3, what))])
-    assert found.codes == (0, 0 if what == "SIGTERM" else -9)
-    assert found.said(name)["ended"] == ("Stopped" if what == "SIGTERM" else "Lost")
-    kept = Checkpoints(Path(both.job(name).folder)).newest().folder
-    assert kept is not None
-    assert kept.name == "checkpoint-3"
-    if what == "SIGTERM":  # the first has heard of it from the other
-        assert [found.said(name, rank)["heard"] for rank in (0, 1)] == [[15], [15]]
+def test_a_signal_to_one_process_stops_all_where_one_alone_goes_on(both, two):
+    name = "signalled"
+    assert [two.said(name, rank) for rank in (0, 1)] == [{"ended": "Stopped", "heard": [15]}] * 2
+    assert stands_at(both, name) == "checkpoint-3"
     training, history = both.job(name).fit()
     weights, uncut = both.alone(f"{name} uncut")
+    assert numbers(json.loads(json.dumps(history))) == pytest.approx(numbers(uncut), abs=CLOSE, nan_ok=True)
     assert largest(training.weights(), weights) < CLOSE
-    if what == "SIGTERM":  # where the other was lost, its last loss may not have been logged
-        assert numbers(json.loads(json.dumps(history))) == pytest.approx(numbers(uncut), abs=CLOSE, nan_ok=True)
+
+
+def test_where_one_process_is_lost_the_first_saves_what_one_alone_goes_on_from(both):
+    name = "lost"
+    found = shared(both.root / name, [both.job(name, event=(1, 3, "SIGKILL"))])
+    assert found.codes == (0, -9)
+    assert found.said(name)["ended"] == "Lost"
+    assert stands_at(both, name) == "checkpoint-3"
+    training, _ = both.job(name).fit()  # whose loss of the third step may not have been logged
+    weights, _ = both.alone(f"{name} uncut")
+    assert largest(training.weights(), weights) < CLOSE
+
+
+def stands_at(both: Both, name: str) -> str | None:
+    """The checkpoint that the training of this name would go on from."""
+    folder = Checkpoints(Path(both.job(name).folder)).newest().folder
+    return None if folder is None else folder.name
