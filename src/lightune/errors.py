@@ -6,6 +6,7 @@
     │   ├── DataError             a data set that is absent, unreadable or unfit
     │   └── ModelError            a model or artefact that is absent, unreadable or unfit
     ├── MachineError              the machine lacks what the work needs: memory, room or a right to write on a disk
+    ├── Lost                      one of the processes of a training has gone
     └── RunError                  a run that failed while it worked (a head that never learns, a reload differs)
         ├── Diverged              a training whose numbers ran away, mostly by its learning rate
         └── OutOfMemory           a run for which there was not enough memory
@@ -41,6 +42,10 @@ class ModelError(InputError):
 
 class MachineError(LightuneError):
     """The machine lacks what the work needs. What is done stays, and the same command goes on from it."""
+
+
+class Lost(LightuneError):
+    """One of the processes of a training has gone. What is saved stays, and the same command goes on from it."""
 
 
 class RunError(LightuneError):

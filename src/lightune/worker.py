@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lightune.ranks.environment import RUN
 from lightune.signals import Terminated, leave, stoppable
 
 # A bar that moves ten times a second is enough.
@@ -25,7 +26,8 @@ def main(argv: list[str]) -> int:
     """Run the spec in `argv[0]`; progress goes to standard output as JSON lines. Returns 0, 1 for a failed run, or 143
     where SIGTERM asked it to stop; it has saved by then what it goes on from.
 
-    `--rehearse SPEC ANSWER` tries an arm on a few rows instead, and writes what that took.
+    `--rehearse SPEC ANSWER` tries an arm on a few rows instead, and writes what that took. `--follow SPEC` does another
+    process's share of a training, and writes nothing.
     """
     if argv[0] == "--rehearse":
         from lightune.study.estimating.rehearsal import main as rehearse
@@ -35,7 +37,7 @@ def main(argv: list[str]) -> int:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         with stoppable():
-            return _run(Path(argv[0]))
+            return _follow(Path(argv[1])) if argv[0] == "--follow" else _run(Path(argv[0]))
     except Terminated:
         return TERMINATED
 
@@ -62,6 +64,30 @@ def _run(asked: Path) -> int:
     except Timeout:
         reason = f"A process of an earlier study is still at it. End it: it holds {spec.folder}/.lock."
         last = {FAILED: failed_record(spec, reason).reason}
+    return _left(last)
+
+
+def _follow(asked: Path) -> int:
+    from lightune.errors import LightuneError
+    from lightune.models import quiet_transformers
+    from lightune.runtime import out_of_memory
+    from lightune.study.executors import FAILED, OUT_OF_MEMORY
+    from lightune.study.runs import follow_run, spec_from_json
+
+    try:
+        with quiet_transformers():
+            follow_run(spec_from_json(json.loads(asked.read_text(encoding="utf-8"))))
+    except LightuneError as error:
+        return _left({FAILED: str(error)})
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        return _left({OUT_OF_MEMORY: f"Another process of the run ran out of memory ({str(error).splitlines()[0]})."})
+    return 0
+
+
+def _left(last: dict[str, Any]) -> int:
+    """The exit code, once the last words of a failed run are said."""
     if last:
         print(json.dumps(last), flush=True)  # noqa: T201
     return 1 if last else 0
@@ -89,6 +115,6 @@ def _leave_with_parent() -> None:
 
 if __name__ == "__main__":
     left_with = main(sys.argv[1:])
-    if left_with == TERMINATED:
-        leave(left_with)  # the study waits, and has seconds
+    if left_with == TERMINATED or RUN in os.environ:
+        leave(left_with)  # the study waits, and has seconds; a process group whose others have gone may never end
     sys.exit(left_with)

@@ -280,3 +280,15 @@ def test_processes_that_fill_at_once_compute_each_text_once(tmp_path: Path) -> N
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert (tmp_path / "counts").read_text() == "x" * 4
+
+
+def test_what_another_has_filled_can_be_looked_at_without_a_change(tmp_path):
+    StateCache(tmp_path, "key", WIDTH, FLOAT32, 10**6).fill(TEXTS[:2], Compute(TEXTS[:2]))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    other = StateCache(tmp_path, "key", WIDTH, FLOAT32, 10**6)
+    assert other.look(TEXTS[:3]) == Filled(2, 0, 1)
+    assert torch.equal(other.get(TEXTS[1]), states_of(TEXTS[1]))
+    assert other.get(TEXTS[2]) is None
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert StateCache(tmp_path / "none", "key", WIDTH, FLOAT32, 10**6).look(TEXTS) == Filled(0, 0, len(TEXTS))
+    assert not (tmp_path / "none").exists()

@@ -365,3 +365,15 @@ def test_where_no_lock_can_be_had_tokens_are_made_all_the_same(tmp_path: Path) -
     cache = TokenCache(tmp_path / "file" / "folder", "key")
     made = cache.get(["ab"], lambda own: iter([np.asarray([1, 2], dtype=np.int32)] * len(own)))
     assert [row.tolist() for row in made.rows] == [[1, 2]]
+
+
+def test_one_that_does_not_write_reads_what_is_there_and_leaves_it(tmp_path: Path, tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, 20, "head")
+    encoder.cached(tmp_path).encode(TEXTS[:3])
+    before = [(path, path.read_bytes()) for path in files(tmp_path)]
+    same(encoder, encoder.cached(tmp_path, writing=False))
+    assert [(path, path.read_bytes()) for path in files(tmp_path)] == before
+    harmed = before[0][0]
+    harmed.write_bytes(b"no tokens")
+    same(encoder, encoder.cached(tmp_path, writing=False))
+    assert harmed.read_bytes() == b"no tokens"

@@ -59,7 +59,7 @@ def test_what_a_step_keeps_grows_with_its_tokens_and_leaves_weights_out(bases: d
 def test_a_plan_names_each_choice_and_its_reason(bases: dict[str, Path]) -> None:
     training = Training(bases["gpt2"])
     plan = plan_training(training.model, training.train, training.recipe(), training.pad_id)
-    choices = {field.name for field in dataclasses.fields(Plan)} - {"reasons", "halvings"}
+    choices = {field.name for field in dataclasses.fields(Plan)} - {"reasons", "halvings", "processes"}
     assert set(plan.reasons) == choices
     assert plan.packed
     assert not plan.checkpointing

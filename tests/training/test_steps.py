@@ -49,12 +49,10 @@ def largest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> flo
 def cut(training: Training, *sizes: int, packed: bool = False) -> dict[str, Any]:
     """The rows in micro-batches of the given sizes."""
     starts = np.cumsum([0, *sizes])
-    collate = RowCollator(training.pad_id, packed)
-    return {
-        "micro_batches": [
-            collate([training.train[at] for at in range(start, stop)]) for start, stop in pairwise(starts)
-        ]
-    }
+    groups = [list(range(start, stop)) for start, stop in pairwise(starts)]
+    return StepCollator(RowCollator(training.pad_id, packed), lambda _: groups)(
+        [training.train[at] for at in range(sum(sizes))]
+    )
 
 
 CUTS = [(16,), (5, 3, 8), *(pytest.param(sizes, marks=pytest.mark.full) for sizes in ((1,) * 16, (15, 1)))]

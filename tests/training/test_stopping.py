@@ -95,9 +95,10 @@ class Interrupted:
                 meet("step")
 
         self.first = 0
-        useful = trainer_module._useful_tokens
+        part = trainer_module.StepTrainer._share_of_loss
         with monkeypatch.context() as patched:
-            patched.setattr(trainer_module, "_useful_tokens", _before(useful, lambda: meet("micro-batch")))
+            begin = _before(part, lambda: meet("micro-batch"))
+            patched.setattr(trainer_module.StepTrainer, "_share_of_loss", begin)
             looked = _before(measure, lambda: meet("look"))
             training.fit(training.recipe(**OPTIONS), self.folder, progress=told, measure=looked)
         return training

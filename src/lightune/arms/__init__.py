@@ -1,5 +1,5 @@
 """One file an arm family; each is fitted on rows and answers for texts."""
 
-from lightune.arms.registry import KINDS, ArmKind, arm_kind, make_arm, settled
+from lightune.arms.registry import KINDS, ArmKind, arm_kind, make_arm, settled, trains_by_gradients
 
-__all__ = ["KINDS", "ArmKind", "arm_kind", "make_arm", "settled"]
+__all__ = ["KINDS", "ArmKind", "arm_kind", "make_arm", "settled", "trains_by_gradients"]

@@ -19,7 +19,7 @@ from lightune.arms.divergence import NOTHING_MEASURED, kept_best
 from lightune.arms.fitted_model import FittedModel, load_base
 from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.arms.rate_search import VALIDATION_ROWS, best_rate, rate_trials, search, trial_steps
-from lightune.arms.trained_model import Lesson, planned, prepare, teach, train_model
+from lightune.arms.trained_model import Lesson, Pupil, best_of, planned, prepare, teach, train_model
 from lightune.artifacts import ADAPTER, DELTA, HEAD_FILE, save_adapter_artifact, save_delta_artifact
 from lightune.catalogue import METHODS, PROMPT, Method
 from lightune.compute import Encoder
@@ -84,17 +84,24 @@ class AdapterArm:
         start = time.perf_counter() - prepared
         model = self.adapted(base, lesson)
         before = factors(model) if self._changes_base else {}
+
+        def again() -> Pupil:
+            base, _ = load_base(context)
+            return Pupil(base, self.adapted(base, lesson))
+
         try:
-            facts = train_model(context, base, model, lesson, start, self.demands(model), trials, self.trunk)
+            pupil, facts = train_model(
+                context, Pupil(base, model), lesson, start, again, self.demands(model), trials, self.trunk
+            )
         except Diverged as error:
-            best = partial(self._fitted, base, model, encoder, NOTHING_MEASURED, before)
+            pupil = best_of(error, context, Pupil(base, model), again)
+            best = partial(self._fitted, pupil, encoder, NOTHING_MEASURED, before)
             raise kept_best(error, context, best) from error
         facts = _with_search(facts, context.config.methods.searched)
-        return self._fitted(base, model, encoder, facts, before)
+        return self._fitted(pupil, encoder, facts, before)
 
-    def _fitted(
-        self, base: Classifier, model: nn.Module, encoder: Encoder, facts: FitFacts, before: Mapping[str, Any]
-    ) -> FittedAdapter:
+    def _fitted(self, pupil: Pupil, encoder: Encoder, facts: FitFacts, before: Mapping[str, Any]) -> FittedAdapter:
+        base, model = pupil.base, pupil.model
         if self._changes_base:
             base, _ = load_base(self.context)
             model = as_plain_lora(model, before, base.model, base.head.modules)
@@ -157,7 +164,8 @@ class AdapterArm:
         if count == 0:
             return ()
         folder = self.context.scratch / "checkpoints" / "trials"
-        folder.mkdir(parents=True, exist_ok=True)
+        if self.context.group.first:
+            folder.mkdir(parents=True, exist_ok=True)
         steps = trial_steps(lesson.recipe.steps)
         held_out = np.random.default_rng(self.context.seed).permutation(len(lesson.validation))[:VALIDATION_ROWS]
 
@@ -167,7 +175,7 @@ class AdapterArm:
         def say(note: str) -> None:
             self.context.progress("train", 0, 1, {NOTE: note})
 
-        return search(lesson.recipe.learning_rate, count, attempt, folder / "trials.json", say)
+        return search(lesson.recipe.learning_rate, count, attempt, folder / "trials.json", say, self.context.group)
 
     def _try(self, lesson: Lesson, folder: Path) -> RateTrial:
         """Train on a fresh base for a few steps."""

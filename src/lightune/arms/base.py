@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lightune.config import StudyConfig
 from lightune.progress import Progress
+from lightune.ranks import SOLO, Group
 from lightune.records import Observed, Rows, TrainingFacts
 
 
@@ -21,7 +22,8 @@ class ArmContext:
 
     spec: the arm as it was asked for: its name, or `NAME=FILE`. scratch: a folder of its run's own, where a cut off
     run finds what it had saved. cache: a folder of the study's, for what several runs would compute alike. halvings:
-    how often the run was out of memory before, and so is to be computed in halves of what it would be.
+    how often the run was out of memory before, and so is to be computed in halves of what it would be. group: the
+    processes that fit the arm together; only the first of them writes into either folder.
     """
 
     spec: str
@@ -35,6 +37,7 @@ class ArmContext:
     cache: Path
     progress: Progress
     halvings: int = 0
+    group: Group = SOLO
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ NOTHING_MEASURED = FitFacts(0.0, 0, 0)
 def kept_best(error: Diverged, context: ArmContext, fitted: Callable[[], FittedModel]) -> Diverged:
     """Save what `fitted` gives in the run's folder, if it was put back to a look at the validation rows, and return the
     error that says so. It is an artefact like another, but it was not measured and has no certificate."""
+    if not context.group.first:
+        return error
     if error.best_step is None:
         return Diverged(f"{error} Nothing is kept of it: it had not come to its first look at the validation rows.")
     folder = context.scratch / BEST

@@ -77,8 +77,11 @@ def load_base(context: ArmContext) -> tuple[Classifier, Encoder]:
     the study's cache; not where no text may stay in its folder, since tokens can be read back."""
     asked = context.config.model
     base = load_classifier(find_model(asked.source), context.label_names, context.seed)
-    move(base.model)
+    if not context.group.sharded:  # it may not fit one device
+        move(base.model)
     encoder = Encoder(
         base.tokenizer, resolve_max_length(asked.max_length, base.source.config, base.tokenizer), asked.truncate
     )
-    return base, encoder.cached(context.cache) if context.config.keep_texts else encoder
+    if not context.config.keep_texts:
+        return base, encoder
+    return base, encoder.cached(context.cache, writing=context.group.first)

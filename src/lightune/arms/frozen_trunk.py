@@ -71,7 +71,10 @@ class FrozenTrunk:
         fresh = {found: ids for found, ids in fresh.items() if found not in self._seen}
         tick = counting(len(fresh), lambda done, total: self.context.progress("trunk", done, total, {}))
         self._seen |= set(fresh)
-        self.filled += trunk.fill(list(fresh.values()), tick)
+        group = self.context.group
+        with group.first_goes_first():
+            new = list(fresh.values())
+            self.filled += trunk.fill(new, tick) if group.first else self.cache.look(new)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lightune.arms.base import ArmContext
 from lightune.arms.divergence import NOTHING_MEASURED, kept_best
 from lightune.arms.fitted_model import FittedModel, load_base
-from lightune.arms.trained_model import planned, prepare, train_model
+from lightune.arms.trained_model import Pupil, best_of, planned, prepare, train_model
 from lightune.artifacts import MODEL, save_model_artifact
 from lightune.errors import Diverged
 from lightune.records import Plan, Rows
@@ -31,12 +31,19 @@ class FullArm:
         lesson = prepare(self.context, base, encoder, FULL_RATES, train, validation)
         lesson = replace(lesson, recipe=replace(lesson.recipe, top_blocks=None))  # which are for adapters
         seeds = (self.context.seed,)
+
+        def again() -> Pupil:
+            fresh, _ = load_base(self.context)
+            fresh.model.requires_grad_(True)
+            return Pupil(fresh, fresh.model)
+
         try:
-            facts = train_model(self.context, base, base.model, lesson, start)
+            pupil, facts = train_model(self.context, Pupil(base, base.model), lesson, start, again)
         except Diverged as error:
-            best = partial(FittedFull, self.context, base, base.model, encoder, NOTHING_MEASURED, seeds)
+            pupil = best_of(error, self.context, Pupil(base, base.model), again)
+            best = partial(FittedFull, self.context, pupil.base, pupil.model, encoder, NOTHING_MEASURED, seeds)
             raise kept_best(error, self.context, best) from error
-        return FittedFull(self.context, base, base.model, encoder, facts, seeds)
+        return FittedFull(self.context, pupil.base, pupil.model, encoder, facts, seeds)
 
     def plan(self, train: Rows, validation: Rows) -> Plan:
         """What a training on `train` would be computed by on this machine; trains nothing."""

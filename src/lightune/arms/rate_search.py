@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lightune.catalogue import METHODS
 from lightune.config import StudyConfig
+from lightune.ranks import SOLO, Group
 from lightune.records import RateTrial, from_json, to_json
 from lightune.vouched import read_vouched, write_vouched
 
@@ -36,19 +37,25 @@ def trial_steps(steps: int) -> int:
 
 
 def search(
-    first: float, count: int, attempt: Callable[[float], RateTrial], kept: Path, say: Callable[[str], None]
+    first: float,
+    count: int,
+    attempt: Callable[[float], RateTrial],
+    kept: Path,
+    say: Callable[[str], None],
+    group: Group = SOLO,
 ) -> tuple[RateTrial, ...]:
     """Try `count` rates around `first`, half a decade apart, and one more beyond the end if the best stands there.
 
     attempt: trains with a rate. kept: a JSON file where trials are kept, so that a run that was cut off does not repeat
-    them. say: hears where that file is harmed. Returns them in the order tried.
+    them. say: hears where that file is harmed. group: the processes that try together. Returns them in the order tried.
     """
-    done = {trial.learning_rate: trial for trial in _read(kept, say)}
+    done = {trial.learning_rate: trial for trial in group.from_first(_read(kept, say) if group.first else [])}
     tried: list[RateTrial] = []
 
     def tried_at(rate: float) -> None:
         tried.append(done.get(rate) or attempt(rate))
-        write_vouched(kept, [to_json(trial) for trial in tried])
+        if group.first:
+            write_vouched(kept, [to_json(trial) for trial in tried])
 
     grid = [_round(first * FACTOR ** (at - count // 2)) for at in range(count)]
     for rate in grid:

@@ -125,6 +125,11 @@ def arm_kind(spec: str) -> ArmKind:
     )
 
 
+def trains_by_gradients(spec: str) -> bool:
+    """Whether the arm is trained step by step, which several processes can share."""
+    return arm_kind(spec).name in (*METHODS, "full")
+
+
 def make_arm(context: ArmContext) -> Arm:
     """Make the arm of `context.spec` for one run. Raises ConfigError for a name that is none."""
     # Imported here, so that the names of the arms can be had without loading torch.

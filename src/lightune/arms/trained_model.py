@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -17,19 +17,24 @@ from transformers import TrainerCallback
 from lightune.arms.base import ArmContext, FitFacts
 from lightune.arms.frozen_trunk import FrozenTrunk
 from lightune.compute import Encoder, softmax
+from lightune.errors import Diverged
 from lightune.evaluation import point_metrics, positive_index
 from lightune.methods import trainable_parameters
 from lightune.models import Classifier, embedding_shape
 from lightune.progress import Progress
+from lightune.ranks import Group
 from lightune.records import Plan, RateTrial, Rows
+from lightune.runtime import move
 from lightune.training import (
     NOTHING,
+    Checkpoints,
     Demands,
     Recipe,
     StepSampler,
     TokenRows,
     Trained,
     fit,
+    load_trained,
     observe,
     plan_training,
     resolve_recipe,
@@ -89,8 +94,9 @@ def prepare(
     rates: (width of the hidden states up to which a learning rate holds, the rate).
     """
     recipe = resolve_recipe(context.config.training, len(train), embedding_shape(base.model)[1], rates)
-    rows = TokenRows(encoder.encode(train.texts), train.labels)
-    held_out = TokenRows(encoder.encode(validation.texts), validation.labels)
+    with context.group.first_goes_first():
+        rows = TokenRows(encoder.encode(train.texts), train.labels)
+        held_out = TokenRows(encoder.encode(validation.texts), validation.labels)
     return Lesson(rows, held_out, recipe, encoder.max_length)
 
 
@@ -135,6 +141,7 @@ def teach(
             demands=replace(demands, rate_factors={**demands.rate_factors, **_head_factors(base, lesson.recipe)}),
             callbacks=callbacks,
             halvings=context.halvings,
+            group=context.group,
         )
 
 
@@ -149,27 +156,66 @@ def _out_of_memory(plan: Plan | None) -> tuple[str, ...]:
     )
 
 
+def _shared(group: Group) -> tuple[str, ...]:
+    if group.alone:
+        return ()
+    return (
+        f"{group.size} processes shared each optimizer step's rows. Seconds are those that all of them took at once, "
+        "memory is that of the first.",
+    )
+
+
 def _head_factors(base: Classifier, recipe: Recipe) -> dict[str, float]:
     if recipe.head_rate == 1.0:
         return {}
     return {f".{module}.": recipe.head_rate for module in base.head.modules}
 
 
+@dataclass(frozen=True)
+class Pupil:
+    """A base, and what of it learns: itself, or an adapter on it."""
+
+    base: Classifier
+    model: nn.Module
+
+
+def put_back(checkpoint: Path, again: Callable[[], Pupil]) -> Pupil:
+    """A pupil made `again` as it was at a checkpoint, on the device: in place of one that was spread over processes."""
+    found = again()
+    load_trained(found.model, checkpoint)
+    move(found.model)
+    return found
+
+
+def best_of(error: Diverged, context: ArmContext, pupil: Pupil, again: Callable[[], Pupil]) -> Pupil:
+    """`pupil` of a training that diverged as it was at its best look, if there was one."""
+    if not (context.group.sharded and context.group.first) or error.best_step is None:
+        return pupil
+    return put_back(Checkpoints(context.scratch / "checkpoints").folder(error.best_step), again)
+
+
 def train_model(
     context: ArmContext,
-    base: Classifier,
-    model: nn.Module,
+    pupil: Pupil,
     lesson: Lesson,
     start: float,
+    again: Callable[[], Pupil],
     demands: Demands = NOTHING,
     trials: tuple[RateTrial, ...] = (),
     trunk: FrozenTrunk | None = None,
-) -> FitFacts:
-    """`teach`, and tell of it. start: when the work on the lesson began, by time.perf_counter, without the trials."""
+) -> tuple[Pupil, FitFacts]:
+    """`teach`, and tell of it. start: when the work on the lesson began, by time.perf_counter, without the trials.
+    again: makes the pupil as it was before. Returns it as it is at its best; only the first process of several has it
+    so. Raises what `teach` does."""
+    base, model = pupil.base, pupil.model
     looked = time.perf_counter()
     before = tensor_digests(model)
     start += time.perf_counter() - looked  # looking at it is no part of its training
     trained = teach(context, base, model, lesson, context.scratch / "checkpoints", context.progress, demands, trunk)
+    spread = context.group.sharded and not context.group.first
+    if context.group.sharded and context.group.first and trained.best is not None:
+        pupil = put_back(trained.best, again)
+        base, model = pupil.base, pupil.model
     seconds = time.perf_counter() - start + trained.seconds_before + sum(trial.seconds for trial in trials)
     seconds += lesson.spared
     changed, total = trainable_parameters(model)
@@ -181,9 +227,10 @@ def train_model(
         *(trunk.notes if trunk is not None else ()),
         *trained.notes,
         *_out_of_memory(trained.facts.plan),
+        *_shared(context.group),
     )
     use = f"chose the step by {recipe.select_by}" + (", and when to stop" if recipe.patience else "")
-    return FitFacts(
+    facts = FitFacts(
         seconds,
         changed,
         total,
@@ -192,6 +239,7 @@ def train_model(
         replace(trained.facts, trials=trials),
         notes,
         base.head.state,
-        observed=observe(model, base.head.modules, before),
+        observed=None if spread else observe(model, base.head.modules, before),
         validation_use=f"chose the learning rate by loss; {use}" if trials else use,
     )
+    return pupil, facts

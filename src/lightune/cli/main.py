@@ -16,9 +16,11 @@ import typer
 
 from lightune.cli import compare, export, inspect, methods, predict, push, render, report, search, serve, study, verify
 from lightune.cli.kept import kept
+from lightune.cli.ranks import over_ranks
 from lightune.disk import disk_fault
 from lightune.errors import LightuneError
 from lightune.printable import printable
+from lightune.ranks import is_follower
 from lightune.signals import Terminated, terminable
 from lightune.version import VERSION
 
@@ -34,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("study")(study.study)
+app.command("study")(over_ranks(study.study))
 app.command("search")(search.search)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
@@ -114,6 +116,8 @@ def _leave(number: int, words: Sequence[str]) -> None:
     """End this process at once, from another thread: the main one did not heed a signal in time. What is written takes
     its place whole or not at all, and workers go with this process."""
     code, what = (TERMINATED, "Terminated") if number == signal.SIGTERM else (INTERRUPTED, "Interrupted")
+    if is_follower():
+        os._exit(code)
     with contextlib.suppress(OSError):
         os.write(2, f"lightune: {what}.{kept(words)}\n".encode(errors="replace"))
     os._exit(code)
@@ -126,6 +130,8 @@ def _drop_output() -> None:
 
 
 def _say(sentence: str, code: int, debug: bool) -> int:
+    if is_follower() and not debug:  # rank 0 says it
+        return code
     if debug:
         print(printable(traceback.format_exc()), file=sys.stderr)
     print(f"lightune: {printable(sentence)}", file=sys.stderr)

@@ -42,7 +42,9 @@ def _arm(arm: ArmPlan) -> Table | Text:
 
 def choices(plan: Plan) -> list[tuple[str, str, str]]:
     """Each choice of a plan: its field, what to call it, and what was picked, in words."""
+    shared = [("processes", "processes", f"{plan.processes} share each step")] if plan.processes > 1 else []
     return [
+        *shared,
         ("threads", "threads", str(plan.threads)),
         ("packed", "texts in a batch", "packed end to end" if plan.packed else "padded, by length"),
         ("onednn", "matrix products", "oneDNN" if plan.onednn else "torch's own"),

@@ -10,6 +10,7 @@ from typer import Context
 from lightune.cli import options as o
 from lightune.cli import values as v
 from lightune.cli.config_file import configured
+from lightune.cli.ranks import shared_plan
 from lightune.cli.where import LOCAL, Where
 from lightune.config import (
     DEFAULT_ARMS,
@@ -144,7 +145,7 @@ def _plan(config: StudyConfig, as_json: bool) -> int:
     from lightune.study import study_plan
 
     with quiet_transformers():
-        found = study_plan(config)
+        found = shared_plan(study_plan(config))
     if as_json:
         print_json({"event": "plan", "plan": to_json(found)})
     else:
@@ -177,7 +178,7 @@ def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool, where: Where
     with view:
         from lightune.study import run_study
 
-        with where.opened() as executor:
+        with where.opened(config) as executor:
             result = run_study(config, out, view.on_event, executor)
     view.show(result, out)
     failed = any(arm.status != "done" for arm in result.arms) or any(curve.failed for curve in result.findings.curves)

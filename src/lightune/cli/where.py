@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lightune.cli.ranks import several_ranks, shared_executor
 from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
+    from lightune.config import StudyConfig
     from lightune.study import Executor, Fleet
 
 LOCAL, RAY = "local", "ray"
@@ -33,13 +35,17 @@ class Where:
                 raise ConfigError(f"{option}: it is for runs on a cluster; add --executor ray, or leave it out.")
 
     @contextmanager
-    def opened(self) -> Iterator[Executor | Fleet]:
-        """What does the runs, for as long as this is open. Raises ConfigError as `clusters.connected` does."""
-        from lightune.study import in_worker
-
+    def opened(self, config: StudyConfig) -> Iterator[Executor | Fleet]:
+        """What does the runs, for as long as this is open. Raises ConfigError as `clusters.connected` and
+        `shared_executor` do, and for a cluster that several processes of this command would use."""
         if self.executor == LOCAL:
-            yield in_worker
+            yield shared_executor(config)
             return
+        if several_ranks():
+            raise ConfigError(
+                "--executor ray: one process is expected, and torchrun or accelerate started several. Start it without "
+                "them: each run is a task of the cluster."
+            )
         from lightune.clusters import connected
         from lightune.study import RayFleet
 

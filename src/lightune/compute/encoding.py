@@ -68,9 +68,10 @@ class Encoder:
         """How many of a text's own tokens fit."""
         return self.max_length - len(self.prefix) - len(self.suffix)
 
-    def cached(self, folder: Path) -> Encoder:
-        """The same, with tokens kept in `folder`; itself where the tokenizer's tokens cannot be kept."""
-        cache = cache_for(folder, self.tokenizer)
+    def cached(self, folder: Path, writing: bool = True) -> Encoder:
+        """The same, with tokens kept in `folder`; itself where the tokenizer's tokens cannot be kept. writing: what is
+        not there yet is added."""
+        cache = cache_for(folder, self.tokenizer, writing)
         return self if cache is None else replace(self, cache=cache)
 
     def encode(self, texts: Sequence[str]) -> Encoded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, time
@@ -43,11 +43,11 @@ class TokenCache:
     file that is damaged or made for another key counts as none and is removed. limit: bytes of all files in the folder,
     those of other keys included; the oldest go before a new one is written, and what is larger alone is not kept.
     Processes that write at once may exceed it until the next writes. A disk that is full only means that texts are
-    tokenised again.
+    tokenised again. writing: whether anything in the folder is changed.
     """
 
-    def __init__(self, folder: Path, key: str, limit: int = LIMIT_BYTES) -> None:
-        self.folder, self.key, self.limit = folder, key, limit
+    def __init__(self, folder: Path, key: str, limit: int = LIMIT_BYTES, writing: bool = True) -> None:
+        self.folder, self.key, self.limit, self.writing = folder, key, limit, writing
         self._stem = f"tokens-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         # Files whose digest was right: name, size, time. They are never written to.
         self._checked: set[tuple[str, int, int]] = set()
@@ -59,7 +59,8 @@ class TokenCache:
         found: list[Ids | None] = [None] * len(texts)
         spared = self._find(hashes, found)
         if any(row is None for row in found):
-            with in_turn(self.folder / f"{self._stem}.lock") as waited:
+            turn = in_turn(self.folder / f"{self._stem}.lock") if self.writing else nullcontext(0.0)
+            with turn as waited:
                 # Another process may have tokenised them meanwhile.
                 spared += self._find(hashes, found) - waited
                 self._tokenise(texts, hashes, found, compute)
@@ -107,14 +108,15 @@ class TokenCache:
                 as_it_is = (path.name, seen.st_size, seen.st_mtime_ns)
                 file = read_tokens(path, self.key, as_it_is in self._checked)
                 if file is None:
-                    path.unlink()
+                    if self.writing:
+                        path.unlink()
                 else:
                     self._checked.add(as_it_is)
                     opened.append((path, file))
         return opened
 
     def _keep(self, hashes: Hashes, rows: Sequence[Ids], seconds: float) -> None:
-        if file_bytes(rows) > self.limit:
+        if not self.writing or file_bytes(rows) > self.limit:
             return
         with suppress(OSError):  # the tokens are there, and can be computed again
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -146,10 +148,10 @@ class TokenCache:
             del sizes[path]
 
 
-def cache_for(folder: Path, tokenizer: Any) -> TokenCache | None:
+def cache_for(folder: Path, tokenizer: Any, writing: bool = True) -> TokenCache | None:
     """The cache in `folder` for the tokenizer as it is now; None for one whose state cannot be told, or that draws."""
     key = tokenizer_digest(tokenizer)
-    return None if key is None else TokenCache(folder, key)
+    return None if key is None else TokenCache(folder, key, writing=writing)
 
 
 def _hashes(texts: Sequence[str]) -> Hashes:

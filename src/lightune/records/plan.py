@@ -15,7 +15,7 @@ class Plan:
     token alone. onednn: linear layers multiply by oneDNN, not MKL. laid_out: those that are frozen by weights laid out
     for it once, for as long as the training goes. micro_tokens: of a micro-batch at most. checkpointing: activations
     are computed again in the backward pass. reasons: why, by the names above. halvings: how often micro_tokens was
-    halved since the run was out of memory.
+    halved since the run was out of memory. processes: that share each step's rows.
     """
 
     threads: int
@@ -26,6 +26,7 @@ class Plan:
     laid_out: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
     halvings: int = 0
+    processes: int = 1
 
 
 @dataclass(frozen=True)

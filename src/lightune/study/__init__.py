@@ -5,7 +5,9 @@ from lightune.study.estimating import estimate_study
 from lightune.study.executors import Executor, in_process, in_worker
 from lightune.study.fleets import Fleet
 from lightune.study.folder import StudyFolder
+from lightune.study.following import follow
 from lightune.study.on_ray import RayFleet
+from lightune.study.over_ranks import OverRanks, check_sharding, plan_over
 from lightune.study.plan import PlannedRun, plan_runs
 from lightune.study.side_by_side import side_by_side
 from lightune.study.study import Event, run_study
@@ -14,12 +16,16 @@ __all__ = [
     "Event",
     "Executor",
     "Fleet",
+    "OverRanks",
     "PlannedRun",
     "RayFleet",
     "StudyFolder",
+    "check_sharding",
     "estimate_study",
+    "follow",
     "in_process",
     "in_worker",
+    "plan_over",
     "plan_runs",
     "run_study",
     "side_by_side",

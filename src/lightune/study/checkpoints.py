@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from lightune.disk import disk_fault
-from lightune.errors import RunError
+from lightune.errors import Lost, RunError
 from lightune.runtime import out_of_memory
 from lightune.whole import write_whole
 
@@ -48,6 +48,8 @@ class OwnCheckpoints:
     def _in_the_way(self, error: BaseException | None) -> bool:
         if error is not None and out_of_memory(error):
             return False  # it goes on from them with smaller micro-batches
+        if isinstance(error, Lost):
+            return False
         if isinstance(error, RunError):
             return True  # what diverged would diverge again from there
         if isinstance(error, OSError) or not isinstance(error, Exception) or disk_fault(error, self.folder):

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from lightune.disk import disk_fault
 from lightune.errors import LightuneError, OutOfMemory
@@ -21,7 +22,7 @@ from lightune.progress import Progress
 from lightune.records import RunRecord
 from lightune.runtime import out_of_memory
 from lightune.study.less_memory import with_less_memory
-from lightune.study.runs import RunSpec, execute_run, failed_record, read_record
+from lightune.study.runs import RunSpec, execute_run, failed_record, read_record, spec_file, spec_text
 from lightune.whole import write_whole
 
 # A worker that is asked to stop has so long to save; this process has to leave within 10 s.
@@ -31,7 +32,7 @@ WAKE_SECONDS = 0.5
 # What a worker leaves with that was asked to stop.
 TERMINATED = 143
 # The key of the last line of a worker that failed: there may be no room for a record.
-OUT_OF_MEMORY, FAILED = "out_of_memory", "failed"
+LAST_WORDS = OUT_OF_MEMORY, FAILED = "out_of_memory", "failed"
 
 
 class Executor(Protocol):
@@ -74,18 +75,26 @@ def in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     The worker's standard output is progress as JSON lines, its standard error goes to `worker.log` in the run's folder.
     Its standard input is a pipe that nobody writes to: when this process goes, the worker sees it close and goes too.
     """
-    return with_less_memory(spec, progress, _in_worker)
+    return with_less_memory(spec, progress, attempt_in_worker)
 
 
-def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
+def attempt_in_worker(
+    spec: RunSpec,
+    progress: Progress,
+    environment: Mapping[str, str] | None = None,
+    meanwhile: Callable[[subprocess.Popen[str]], AbstractContextManager[None]] = lambda _: nullcontext(),
+    killed_for_memory: bool = True,
+) -> RunRecord:
+    """Do the run in a new process once. environment: variables for it beside this process's. meanwhile: is entered
+    while it is at it. killed_for_memory: a SIGKILL is taken for the system's want of memory. Raises OutOfMemory."""
     folder = Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").unlink(missing_ok=True)
-    write_whole(folder / "spec.json", json.dumps(spec.to_json()))
+    write_whole(spec_file(folder), spec_text(spec))
     log_file = folder / "worker.log"
     began = log_file.stat().st_size if log_file.exists() else 0
     # -P: a user's datasets.py in the working directory must not take the library's place.
-    command = [sys.executable, "-P", "-m", "lightune.worker", str(folder / "spec.json")]
+    command = [sys.executable, "-P", "-m", "lightune.worker", str(spec_file(folder))]
     with (
         log_file.open("ab") as log,
         subprocess.Popen(
@@ -93,10 +102,11 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=worker_environment(),
+            env={**worker_environment(), **(environment or {})},
             encoding="utf-8",
             errors="replace",
         ) as process,
+        meanwhile(process),
     ):
         last: dict[str, str] = {}
         try:
@@ -105,14 +115,14 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
                 last = _pass_on(line, progress) or last
             code = process.wait()
         except BaseException:
-            _stop(process)
+            stop_worker(process)
             raise
     record = read_record(folder)
     if record is not None and record.status == "done":
         return record  # what came of the process afterwards is of no matter
     if OUT_OF_MEMORY in last:
         raise OutOfMemory(last[OUT_OF_MEMORY])
-    if _killed_for_memory(code, folder, began):
+    if killed_for_memory and _killed_for_memory(code, folder, began):
         raise OutOfMemory("The run's process was killed, most likely because the machine ran out of memory.")
     return record or failed_record(spec, last.get(FAILED) or _why(code, folder))
 
@@ -158,7 +168,7 @@ def _killed_for_memory(code: int, folder: Path, began: int) -> bool:
     return code == -signal.SIGABRT and b"bad_alloc" in (folder / "worker.log").read_bytes()[began:]
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def stop_worker(process: subprocess.Popen[Any]) -> None:
     """Have the worker save and leave; end it where it takes too long, or where this process is asked once more."""
     process.terminate()
     try:

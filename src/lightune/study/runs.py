@@ -15,7 +15,8 @@ from lightune.config import StudyConfig
 from lightune.evaluation import check_predictions
 from lightune.fresh import fresh_processes
 from lightune.predictions import write_predictions
-from lightune.progress import NOTE, Progress
+from lightune.progress import NOTE, Progress, silent
+from lightune.ranks import joined
 from lightune.records import RunKey, RunRecord, Splits, dumps, from_json, to_json
 from lightune.runtime import seed_everything
 from lightune.study.checkpoints import OwnCheckpoints, drop_checkpoints
@@ -29,7 +30,7 @@ from lightune.whole import write_whole
 if TYPE_CHECKING:
     from lightune.arms.base import ArmContext, Fitted
 
-RECORD = "record.json"
+RECORD, SPEC = "record.json", "spec.json"
 PREDICTIONS = "predictions.parquet"
 
 
@@ -61,32 +62,26 @@ def spec_from_json(values: Mapping[str, Any]) -> RunSpec:
     return cattrs.structure(values, RunSpec)
 
 
+def spec_file(folder: Path) -> Path:
+    """Where the spec of a run stands in its folder."""
+    return folder / SPEC
+
+
+def spec_text(spec: RunSpec) -> str:
+    """What is written there."""
+    return json.dumps(spec.to_json())
+
+
 def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     """Do the run in this process, write its predictions, artefact and record, and return the record.
 
     Raises what the arm raises; the caller turns that into a failed record.
     """
-    from lightune.arms.base import ArmContext
     from lightune.arms.divergence import drop_best
 
-    splits = portion(read_splits(Path(spec.data)), spec.config, spec.key)
     folder = Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    seed_everything(spec.key.seed)
-    facts = splits.facts
-    context = ArmContext(
-        spec=spec.arm,
-        config=spec.config,
-        label_names=splits.label_names,
-        positive_label=facts.positive_label,
-        data_fingerprint=facts.fingerprint,
-        seed=spec.key.seed,
-        train_size=spec.key.train_size,
-        scratch=folder,
-        cache=Path(spec.cache),
-        progress=progress,
-        halvings=spec.halvings,
-    )
+    splits, context = _begun(spec, progress)
     fitted = _fit(context, splits, spec.fingerprint)
     answers = answers_of(fitted, splits)
     predictions = predictions_of(spec.key, splits, fitted.seeds, answers)
@@ -125,6 +120,16 @@ def execute_run(spec: RunSpec, progress: Progress) -> RunRecord:
     return record
 
 
+def follow_run(spec: RunSpec) -> None:
+    """Do this process's share of what another one does by `execute_run`: of the fitting, and of nothing else. Writes
+    nothing. Raises what the arm raises, and Lost where the others have gone."""
+    from lightune.arms import make_arm
+
+    splits, context = _begun(spec, silent)
+    with joined() as group:
+        make_arm(replace(context, group=group)).fit(splits.train, splits.validation)
+
+
 def read_record(folder: Path) -> RunRecord | None:
     """Return the record in a run's folder, None where there is none that can be read."""
     try:
@@ -143,6 +148,29 @@ def failed_record(spec: RunSpec, reason: str) -> RunRecord:
     return record
 
 
+def _begun(spec: RunSpec, progress: Progress) -> tuple[Splits, ArmContext]:
+    """The rows of a run, and what its arm may know; all that is drawn follows from its seed from here on."""
+    from lightune.arms.base import ArmContext
+
+    splits = portion(read_splits(Path(spec.data)), spec.config, spec.key)
+    seed_everything(spec.key.seed)
+    facts = splits.facts
+    context = ArmContext(
+        spec=spec.arm,
+        config=spec.config,
+        label_names=splits.label_names,
+        positive_label=facts.positive_label,
+        data_fingerprint=facts.fingerprint,
+        seed=spec.key.seed,
+        train_size=spec.key.train_size,
+        scratch=Path(spec.folder),
+        cache=Path(spec.cache),
+        progress=progress,
+        halvings=spec.halvings,
+    )
+    return splits, context
+
+
 def _fit(context: ArmContext, splits: Splits, fingerprint: str) -> Fitted:
     """Fit the arm, going on from the checkpoints of a run of the same fingerprint that was cut off."""
     from lightune.arms import make_arm
@@ -152,5 +180,6 @@ def _fit(context: ArmContext, splits: Splits, fingerprint: str) -> Fitted:
         context.progress("train", 0, 1, {NOTE: note})
 
     # How many rates are tried may follow from how many adapters there are, which is no part of a run's fingerprint.
-    with OwnCheckpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}", say):
-        return make_arm(context).fit(splits.train, splits.validation)
+    own = OwnCheckpoints(context.scratch, f"{fingerprint} {VERSION} {rate_trials(context.config)}", say)
+    with own, joined() as group:
+        return make_arm(replace(context, group=group)).fit(splits.train, splits.validation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from lightune.compute import Encoded, Layout
+from lightune.training.dealing import Cut, share
 
 
 class TokenRows(Dataset[dict[str, Any]]):
@@ -60,14 +61,28 @@ class StepSampler(Sampler[list[int]]):
 
 @dataclass(frozen=True)
 class StepCollator:
-    """Turns a step's rows into micro-batches. cut: the lengths of its rows, int64 [rows], to groups of row numbers."""
+    """Turns a step's rows into the micro-batches of one process. cut: the lengths of some rows, int64 [rows], to groups
+    of their places. rank, size: of the processes that share the step.
+
+    Gives `labels`, int64 [rows], and `tokens` of the whole step, this process's `micro_batches`, and how many of the
+    last ones are `fillers`, which are not to count.
+    """
 
     collator: RowCollator
-    cut: Callable[[NDArray[np.int64]], list[list[int]]]
+    cut: Cut
+    rank: int = 0
+    size: int = 1
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         lengths = np.asarray([len(row["ids"]) for row in rows], dtype=np.int64)
-        return {"micro_batches": [self.collator([rows[at] for at in batch]) for batch in self.cut(lengths)]}
+        own = share(lengths, self.cut, self.rank, self.size)
+        batches = [*own.batches, *([int(lengths.argmin())] for _ in range(own.fillers))]
+        return {
+            "labels": torch.as_tensor([row["label"] for row in rows], dtype=torch.int64),
+            "tokens": int(lengths.sum()),
+            "micro_batches": [self.collator([rows[at] for at in batch]) for batch in batches],
+            "fillers": own.fillers,
+        }
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from transformers.trainer_callback import ExportableState
 
 from lightune.errors import Diverged
 from lightune.progress import Progress
+from lightune.training.whole_tensors import whole
 
 
 class ProgressCallback(TrainerCallback):
@@ -119,7 +120,7 @@ class StopWhenNotFinite(TrainerCallback):
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look at the weights before they are saved: a loss may not depend on one that is broken."""
         for name, parameter in kwargs["model"].named_parameters():
-            if parameter.requires_grad and not parameter.detach().isfinite().all():
+            if parameter.requires_grad and not whole(parameter.detach()).isfinite().all():
                 raise Diverged(f"{_diverged(f'{name} had weights that are no finite numbers', state)}. {_to_try(args)}")
 
 

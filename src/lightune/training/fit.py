@@ -16,17 +16,18 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.trainer_utils import EvalPrediction
 
 from lightune.compute import Layout, laid_out_for, layout_for, quicken
-from lightune.errors import Diverged
+from lightune.errors import Diverged, Lost
 from lightune.models import laid_out
 from lightune.progress import NOTE, Progress, silent
+from lightune.ranks import SOLO, Group
 from lightune.records import Plan, TrainingFacts, TrainingPoint
 from lightune.runtime import pick_device
 from lightune.training.batches import RowCollator, TokenRows
 from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, ProgressCallback, StopWhenNotFinite
-from lightune.training.checkpoints import Checkpoints
+from lightune.training.checkpoints import Checkpoints, Found
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.gradients import check_gradients
-from lightune.training.planning import PLAN, carry_out, keep_plan, kept_plan, lessened, plan_training
+from lightune.training.planning import PLAN, carry_out, keep_plan, kept_plan, lessened, plan_training, together
 from lightune.training.recipe import Recipe
 from lightune.training.stopping import SafeStop, Stopped
 from lightune.training.trainer import NothingLeft, StepTrainer
@@ -41,7 +42,7 @@ class Trained:
     """What a training gave: facts for the record, and how many useful tokens and rows its steps took.
 
     seconds_before: what it had taken in a process that was cut off, up to the checkpoint that this one went on from.
-    notes: which checkpoints were broken and what served instead, a sentence each.
+    notes: which checkpoints were broken and what served instead, a sentence each. best: checkpoint of its best look.
     """
 
     facts: TrainingFacts
@@ -49,6 +50,7 @@ class Trained:
     rows: int
     seconds_before: float
     notes: tuple[str, ...] = ()
+    best: Path | None = None
 
 
 def fit(
@@ -67,6 +69,7 @@ def fit(
     callbacks: Sequence[TrainerCallback] = (),
     plan: Plan | None = None,
     halvings: int = 0,
+    group: Group = SOLO,
 ) -> Trained:
     """Train `model` in place and leave it as it was at its best look at `validation`, judged by recipe.select_by.
 
@@ -74,19 +77,21 @@ def fit(
     was cut off goes on from the last whole one in it, and one that had ended is not trained again. demands: what the
     method asks for beside gradients. callbacks: hear of the training too; one that raises ends it, and its checkpoints
     stay. plan: how it is computed; None: as the part that was cut off was, else as is best here. halvings: how often
-    its run was out of memory, for each of which a micro-batch has half the tokens. SIGINT and SIGTERM end the training
-    where it can be saved; it is, and the signal goes to whoever had it before. Raises Diverged when the training
-    diverges; `model` is then as it was at its best look before, if there was one.
+    its run was out of memory, for each of which a micro-batch has half the tokens. group: the processes that share each
+    step; every one calls this alike, the first alone writes, and there alone is `model` at its best. Where it was
+    spread over them it stays so, and its best is in the checkpoints alone. SIGINT and SIGTERM end the training where it
+    can be saved; it is, and the signal goes to whoever had it before. Raises Diverged when the training diverges;
+    `model` is then as it was at its best look before, if there was one. Raises Lost when another process of the group
+    has gone; what the first one has come to is saved, unless the model was spread.
     """
     kept = Checkpoints(checkpoints)
-    found = kept.newest()
+    found = group.from_first(kept.newest() if group.first else Found(None, ()))
     for note in found.notes:
         progress("train", 0, recipe.steps, {NOTE: note})
-    if plan is None and found.folder is not None:
-        plan = kept_plan(found.folder, model)
-    plan = plan or plan_training(model, train, recipe, pad_id)
+    plan = _settled(plan, found, model, train, recipe, pad_id, group)
     plan = lessened(plan, halvings, model, train, recipe.batch_size)
-    keep_plan(plan, checkpoints)  # for as long as it trains, so that a run that is killed for memory knows
+    if group.first:
+        keep_plan(plan, checkpoints)  # for as long as it trains, so that a run that is killed for memory knows
     carry_out(plan, model)
     sample = RowCollator(pad_id, plan.packed)([train[row] for row in range(min(4, len(train)))])
     check_gradients(model, sample, head)
@@ -105,17 +110,21 @@ def fit(
         class_weights=_class_weights(recipe, train.labels),
         demands=demands,
         checkpoints=kept,
+        group=group,
     )
     trainer.remove_callback(PrinterCallback)
     try:
         with laid_out(model, training=True) if plan.laid_out else nullcontext():
             _train(trainer, found.folder)
     except Diverged:
-        (checkpoints / PLAN).unlink(missing_ok=True)  # it is over
+        _forget_plan(checkpoints, group)  # it is over
         raise
-    (checkpoints / PLAN).unlink(missing_ok=True)
+    _forget_plan(checkpoints, group)
     work = trainer.work
-    return Trained(_facts(trainer, recipe, plan), work.tokens, work.rows, work.seconds_before, found.notes)
+    facts, best = _facts(trainer, recipe, plan), trainer.state.best_model_checkpoint
+    return Trained(
+        facts, work.tokens, work.rows, work.seconds_before, found.notes, None if best is None else Path(best)
+    )
 
 
 def predict(
@@ -134,14 +143,34 @@ def predict(
         return trainer.logits_of(rows)
 
 
+def _settled(
+    plan: Plan | None, found: Found, model: nn.Module, train: TokenRows, recipe: Recipe, pad_id: int, group: Group
+) -> Plan:
+    """The plan that was given, or that the training had before it was cut off, or what is best here: of several
+    processes what each of them can do."""
+    if plan is None and found.folder is not None and not group.sharded:
+        plan = kept_plan(found.folder, model)
+    if not all(group.gather(plan is not None)):
+        plan = None
+    plan = plan or plan_training(model, train, recipe, pad_id, spread=group.sharded)
+    return together(group.gather(plan))
+
+
+def _forget_plan(checkpoints: Path, group: Group) -> None:
+    if group.first:
+        (checkpoints / PLAN).unlink(missing_ok=True)
+
+
 def _train(trainer: StepTrainer, checkpoint: Path | None) -> None:
-    with SafeStop() as trainer.stop:
+    with SafeStop(trainer.group) as trainer.stop:
         try:
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         except NothingLeft:
             trainer._load_best_model()
-        except Stopped:
-            trainer.save_as_stopped()
+        except (Stopped, Lost) as error:
+            # A model that is spread over processes is put together by all of them, and not without one.
+            if isinstance(error, Stopped) if trainer.group.sharded else trainer.group.first:
+                trainer.save_as_stopped()
             raise
         except Diverged as error:
             if trainer.state.best_model_checkpoint is not None:
@@ -162,6 +191,8 @@ def _arguments(folder: Path, **options: Any) -> TrainingArguments:
         dataloader_pin_memory=device.name == "cuda",
         use_cpu=device.name == "cpu",  # the Trainer would take Apple's MPS
         bf16=device.precision == "bfloat16",
+        ddp_broadcast_buffers=False,  # none of them learns
+        ddp_find_unused_parameters=True,  # what a method trains need not have a part in each batch
         **options,
     )
     if arguments.n_gpu > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,14 @@ SHARE = 0.4
 # Rows of like length that what a step keeps is measured on.
 SAMPLE = 4
 PLAN = "plan.json"
+SPREAD = "the model is spread over the processes, so that each block has to be computed as it stands"
 
 
-def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int) -> Plan:
+def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int, spread: bool = False) -> Plan:
     """Pick how `model` is to be trained on `rows`: measures what a few of them keep in memory, and both libraries for
-    matrix products. Leaves the model as it was, but for the speed-ups of `quicken`."""
-    packed, onednn = can_pack(model), onednn_pays()
+    matrix products. spread: it will be over several processes. Leaves the model as it was, but for the speed-ups of
+    `quicken`."""
+    packed, onednn = can_pack(model) and not spread, onednn_pays() and not spread
     quicken(model, onednn)
     layouts = laid_out_bytes(model, training=True)
     laid_out = has_room(layouts)
@@ -53,6 +56,8 @@ def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int
         f"has about {step:,} tokens",
         "checkpointing": _why_checkpointing(checkpointing, each * longest, free),
     }
+    if spread:
+        reasons |= dict.fromkeys(("packed", "onednn", "laid_out"), SPREAD)
     return Plan(torch.get_num_threads(), packed, onednn, tokens, checkpointing, laid_out, reasons)
 
 
@@ -88,6 +93,28 @@ def lessened(plan: Plan, halvings: int, model: nn.Module, rows: TokenRows, batch
         reasons=reasons,
         halvings=halvings,
     )
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """One plan for the processes of a training, from what each of them would pick: what all of them can do."""
+    first = plans[0]
+    return replace(
+        first,
+        packed=all(plan.packed for plan in plans),
+        onednn=all(plan.onednn for plan in plans),
+        micro_tokens=min(plan.micro_tokens for plan in plans),
+        checkpointing=any(plan.checkpointing for plan in plans),
+        laid_out=all(plan.laid_out for plan in plans),
+        processes=len(plans),
+    )
+
+
+def over_processes(plan: Plan, processes: int, spread: bool) -> Plan:
+    """What a `plan` of one process becomes where several share the training. spread: so that the model is over them."""
+    if not spread:
+        return replace(plan, processes=processes)
+    reasons = {**plan.reasons, **dict.fromkeys(("packed", "onednn", "laid_out"), SPREAD)}
+    return replace(plan, packed=False, onednn=False, laid_out=False, processes=processes, reasons=reasons)
 
 
 def bytes_per_token(model: nn.Module, rows: TokenRows, pad_id: int, packed: bool) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from lightune.training.whole_tensors import spread, whole
 
 OPTIMIZER_FILE, RANDOM_FILE, METHOD_FILE = "optimizer.safetensors", "random.safetensors", "method.safetensors"
 RESUME_FILE = "resume.json"
@@ -60,9 +63,19 @@ class Resumed:
     logged: int
 
 
-def save_state(folder: Path, optimizer: torch.optim.Optimizer, schedule: Any, resumed: Resumed) -> None:
-    """Write all of it into `folder`. Raises TypeError where a part can be kept as neither tensors nor JSON."""
+def optimizer_values(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What an optimizer remembers, with its tensors in one piece."""
     state = optimizer.state_dict()
+    own = {
+        at: {name: whole(value) if isinstance(value, Tensor) else value for name, value in values.items()}
+        for at, values in state["state"].items()
+    }
+    return {**state, "state": own}
+
+
+def save_state(folder: Path, state: Mapping[str, Any], schedule: Any, resumed: Resumed) -> None:
+    """Write all of it into `folder`. state: of `optimizer_values`. Raises TypeError where a part can be kept as neither
+    tensors nor JSON."""
     entries = [(f"{at}.{name}", value) for at, own in state["state"].items() for name, value in own.items()]
     tensors = {key: value.detach().cpu().contiguous() for key, value in entries if isinstance(value, Tensor)}
     save_file(tensors, folder / OPTIMIZER_FILE)
@@ -85,9 +98,12 @@ def load_state(folder: Path, optimizer: torch.optim.Optimizer, schedule: Any) ->
     values = json.loads((folder / RESUME_FILE).read_text(encoding="utf-8"))
     kept = values["optimizer"]
     state: dict[int, dict[str, Any]] = {}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in {**load_file(folder / OPTIMIZER_FILE), **kept["values"]}.items():
         at, name = key.split(".", 1)
-        state.setdefault(int(at), {})[name] = value
+        like = parameters[int(at)]
+        of_it = isinstance(value, Tensor) and value.shape == like.shape
+        state.setdefault(int(at), {})[name] = spread(value, like) if of_it else value
     groups = [
         {name: tuple(value) if name == "betas" else value for name, value in group.items()} for group in kept["groups"]
     ]

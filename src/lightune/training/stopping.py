@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
+from lightune.ranks import SOLO, Group
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -21,9 +23,13 @@ class SafeStop:
     leaving the signal goes to whoever had it before, so that the process ends as it would have without a training.
 
     In a thread that is not the main one it does nothing: signals do not come there.
+
+    group: the processes of the training. A signal comes to each at another moment, or to one alone, so among several
+    it raises only where they all ask: they agree there, and stop together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, group: Group = SOLO) -> None:
+        self.group = group
         self.number: int | None = None
         self._open = False
         self._before: dict[int, Any] = {}
@@ -48,13 +54,18 @@ class SafeStop:
     @contextmanager
     def allowed(self) -> Iterator[None]:
         """Within it nothing changes that would be missed: an optimizer is between two steps."""
-        if self.number is not None:
-            raise Stopped(128 + self.number)
-        self._open = True
+        self.ask()
+        self._open = self.group.alone
         try:
             yield
         finally:
             self._open = False
+
+    def ask(self) -> None:
+        """Raise Stopped where a signal has come to any process of the group; each has to ask as often as the others."""
+        self.number = self.group.most(self.number or 0) or None
+        if self.number is not None:
+            raise Stopped(128 + self.number)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         # A second one changes nothing: a terminal's Ctrl+C comes together with what the parent sends.

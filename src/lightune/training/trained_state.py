@@ -10,20 +10,27 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
+
+from lightune.training.whole_tensors import spread, whole
 
 TRAINED_FILE = "trained.safetensors"
+
+
+def trained_values(model: nn.Module) -> dict[str, Tensor]:
+    """The trained parameters of `model` by name, in one piece each, copied to the CPU."""
+    return {
+        # tied ones would share memory, which safetensors refuses
+        name: whole(parameter.detach()).cpu().contiguous().clone()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
 
 
 def save_trained(model: nn.Module, folder: Path) -> None:
     """Write the trained parameters of `model` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        name: parameter.detach().cpu().contiguous().clone()  # tied ones would share memory, which safetensors refuses
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
-    save_file(state, folder / TRAINED_FILE)
+    save_file(trained_values(model), folder / TRAINED_FILE)
 
 
 def load_trained(model: nn.Module, folder: Path) -> None:
@@ -35,4 +42,4 @@ def load_trained(model: nn.Module, folder: Path) -> None:
         raise ValueError(f"{folder / TRAINED_FILE}: the model's trained parameters are expected, {odd[0]} does not fit")
     with torch.no_grad():
         for name, parameter in trained.items():
-            parameter.copy_(state[name])
+            parameter.copy_(spread(state[name], parameter))

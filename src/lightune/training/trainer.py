@@ -1,18 +1,20 @@
-"""transformers' Trainer, taught four things: a step whose loss is one mean however it is cut up, batches without
-padding, checkpoints that are whole or not there, and to stop where it can be saved. All else, from the optimizer to
-evaluation, is the Trainer's own.
+"""transformers' Trainer, taught five things: a step whose loss is one mean however it is cut up, batches without
+padding, checkpoints that are whole or not there, to stop where it can be saved, and all that by several processes. All
+else, from the optimizer to evaluation, is the Trainer's own.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate.data_loader import prepare_data_loader
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -20,19 +22,22 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import ExportableState
-from transformers.trainer_utils import EvalLoopOutput
+from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
 
 from lightune.compute import Layout
-from lightune.models import SEGMENTS
+from lightune.errors import RunError
+from lightune.ranks import SOLO, Group
 from lightune.records import Plan
+from lightune.runtime import seed_everything
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
 from lightune.training.callbacks import AfterStep, AtRest, Work
 from lightune.training.checkpoints import Checkpoints
+from lightune.training.dealing import Share, share
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.planning import keep_plan, micro_batches
-from lightune.training.saved_state import METHOD_FILE, RandomState, Resumed, load_state, save_state
+from lightune.training.saved_state import METHOD_FILE, RandomState, Resumed, load_state, optimizer_values, save_state
 from lightune.training.stopping import SafeStop
-from lightune.training.trained_state import load_trained, save_trained
+from lightune.training.trained_state import TRAINED_FILE, load_trained, save_trained, trained_values
 
 PADDED = Layout(packed=False)
 
@@ -60,6 +65,7 @@ class StepTrainer(Trainer):
         class_weights: Tensor | None = None,
         demands: Demands = NOTHING,
         checkpoints: Checkpoints | None = None,
+        group: Group = SOLO,
         callbacks: Sequence[TrainerCallback] = (),
         **kwargs: Any,
     ) -> None:
@@ -76,7 +82,8 @@ class StepTrainer(Trainer):
         self.batch_size = batch_size
         self.class_weights = class_weights
         self.checkpoints = checkpoints
-        self.stop = SafeStop()
+        self.group = group
+        self.stop = SafeStop(group)
         # Of the generators between two steps: what a step that is cut off has drawn is not to be missed.
         self.random = RandomState.now()
         # The step that is on disk, and whether its look at the validation rows is still to come.
@@ -90,35 +97,53 @@ class StepTrainer(Trainer):
         inputs: dict[str, Any],
         num_items_in_batch: Tensor | int | None = None,  # noqa: ARG002
     ) -> Tensor:
-        """Forward and backward over the step's micro-batches; returns the step's loss."""
+        """Forward and backward over this process's micro-batches of the step; returns the step's loss."""
         model.train()
         micro_batches = [self._prepare_inputs(batch) for batch in inputs["micro_batches"]]
-        total = sum(self._weights(batch["labels"]).sum() for batch in micro_batches)
+        counting = len(micro_batches) - inputs["fillers"]
+        step_labels = inputs["labels"].to(self.args.device)
+        total = self._weights(step_labels).sum()
         loss = torch.zeros((), device=self.args.device)
-        tokens = rows = 0
-        with self.stop.allowed():
-            for batch in micro_batches:
+        with self.group.watched(), self.stop.allowed():
+            self._draw_apart()
+            for at, batch in enumerate(micro_batches):
                 labels = batch.pop("labels")
-                tokens += _useful_tokens(batch)
-                rows += len(labels)
-                with self.compute_loss_context_manager():
-                    part = self._share_of_loss(model, batch, labels, total)
-                self.accelerator.backward(part)
+                weights = self._weights(labels) if at < counting else torch.zeros(len(labels), device=labels.device)
+                last = at == len(micro_batches) - 1  # with which the processes' gradients come together
+                with nullcontext() if last else self.accelerator.no_sync(model):
+                    with self.compute_loss_context_manager():
+                        part = self._share_of_loss(model, batch, labels, weights, total)
+                    self.accelerator.backward(part * self.group.size)  # they are averaged, and are to be summed
                 loss += part.detach()
+            self.group.add(loss)
         work = self.work
-        work.tokens += tokens
-        work.rows += rows
+        work.tokens += inputs["tokens"]
+        work.rows += len(step_labels)
         return loss
 
-    def _share_of_loss(self, model: nn.Module, batch: dict[str, Any], labels: Tensor, total: Any) -> Tensor:
+    def _share_of_loss(
+        self, model: nn.Module, batch: dict[str, Any], labels: Tensor, weights: Tensor, total: Tensor
+    ) -> Tensor:
         """A micro-batch's part of the step's mean."""
         output = model(**batch, labels=labels) if self.demands.own_loss else model(**batch)
         logits = output.logits.float()
         losses = nn.functional.cross_entropy(logits, labels, reduction="none")
-        part: Tensor = (losses * self._weights(labels)).sum() / total
+        part: Tensor = (losses * weights).sum() / total
         if self.demands.own_loss:  # what the method adds to the mean, by this micro-batch's share of the step
-            part = part + (output.loss - losses.mean()) * self._weights(labels).sum() / total
+            part = part + (output.loss - losses.mean()) * weights.sum() / total
         return part
+
+    def _draw_apart(self) -> None:
+        """Give each process but the first random numbers of its own, which follow from seed, rank and step alone: a
+        checkpoint has those of the first."""
+        if not self.group.first:
+            drawn = np.random.SeedSequence((self.args.seed, self.group.rank, self.state.global_step))
+            seed_everything(int(drawn.generate_state(1)[0]))
+
+    def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        """The Trainer's; it is between two steps, so where another process has gone this one can save."""
+        with self.group.watched():
+            super()._maybe_log_save_evaluate(*args, **kwargs)
 
     @property
     def work(self) -> Work:
@@ -152,16 +177,25 @@ class StepTrainer(Trainer):
         for one in (*self.callback_handler.callbacks, self.control):
             if isinstance(one, ExportableState):
                 states[type(one).__name__] = one.state()
-        self.checkpoints.write(step, best, self._fill)
+        fill = functools.partial(self._fill, self._values()) if self.group.first or self.group.sharded else None
+        with self.group.first_goes_first():  # the others wait for it, however long a disk takes
+            if self.group.first and fill is not None:
+                self.checkpoints.write(step, best, fill)
         self.kept = (step, self.control.should_evaluate)
 
-    def _fill(self, folder: Path) -> None:
+    def _values(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What is trained and what the optimizer remembers, in one piece. Of a model that is spread over processes all
+        of them put it together."""
+        assert self.optimizer is not None
+        return trained_values(_whole(self.model)), optimizer_values(self.optimizer)
+
+    def _fill(self, values: tuple[dict[str, Tensor], dict[str, Any]], folder: Path) -> None:
         """All that decides how the training goes on, into `folder`."""
         assert self.plan is not None
-        save_trained(_whole(self.model), folder)
-        assert self.optimizer is not None
+        trained, remembered = values
+        save_file(trained, folder / TRAINED_FILE)
         resumed = Resumed(self.random, float(self._tr_loss), self._globalstep_last_logged)
-        save_state(folder, self.optimizer, self.lr_scheduler, resumed)
+        save_state(folder, remembered, self.lr_scheduler, resumed)
         if self.demands.after_step is not None:
             save_file(self.demands.after_step.state(), folder / METHOD_FILE)
         keep_plan(self.plan, folder)
@@ -213,7 +247,8 @@ class StepTrainer(Trainer):
         load_trained(_whole(model or self.model), Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
-        load_trained(_whole(self.model), Path(str(self.state.best_model_checkpoint)))
+        if self.group.first and not self.group.sharded:  # else nobody answers with this one
+            load_trained(_whole(self.model), Path(str(self.state.best_model_checkpoint)))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Whole steps, in the sampler's order."""
@@ -222,9 +257,8 @@ class StepTrainer(Trainer):
         assert self.plan is not None
         sampler = StepSampler(len(rows), self.step_rows, self.args.seed)
         cut = functools.partial(micro_batches, self.plan, batch_size=self.batch_size)
-        collator = StepCollator(RowCollator(self.pad_id, self.plan.packed), cut)
-        loader = DataLoader(rows, batch_sampler=sampler, collate_fn=collator)
-        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+        collator = StepCollator(RowCollator(self.pad_id, self.plan.packed), cut, self.group.rank, self.group.size)
+        return self._prepared(DataLoader(rows, batch_sampler=sampler, collate_fn=collator))
 
     def get_eval_dataloader(self, eval_dataset: str | Dataset[Any] | None = None) -> DataLoader[Any]:
         """Batches of like length."""
@@ -237,14 +271,39 @@ class StepTrainer(Trainer):
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """The Trainer's, with the loss taken over rows: its own is a mean over batches, which differ in size here."""
-        with self.stop.allowed():
-            output = super().evaluation_loop(*args, **kwargs)
+        with self.group.watched(), self.stop.allowed():
+            output = (
+                super().evaluation_loop(*args, **kwargs) if self.group.alone else self._shared_look(*args, **kwargs)
+            )
         prefix = kwargs.get("metric_key_prefix", "eval")
         logits = np.asarray(output.predictions)
         if output.metrics and f"{prefix}_loss" in output.metrics and logits.ndim == 2:
             losses = nn.functional.cross_entropy(torch.from_numpy(logits).double(), torch.as_tensor(output.label_ids))
             output.metrics[f"{prefix}_loss"] = float(losses) if np.isfinite(logits).all() else math.nan
         return output
+
+    def _shared_look(self, dataloader: DataLoader[Any], *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """The Trainer's loop over this process's share of the rows, and the metrics of all rows, in their order."""
+        measure, self.compute_metrics = self.compute_metrics, None
+        self.gather_function = lambda own: own
+        try:
+            output = super().evaluation_loop(dataloader, *args, **kwargs)
+        finally:
+            self.compute_metrics = measure
+        rows = dataloader.dataset
+        assert isinstance(rows, TokenRows)
+        own = self._share(rows).rows
+        logits = collected(self.group.gather((own, np.asarray(output.predictions)[: len(own)])), len(rows))
+        metrics = {} if measure is None else measure(EvalPrediction(predictions=logits, label_ids=rows.labels))
+        prefix = kwargs.get("metric_key_prefix", "eval")
+        named = {f"{prefix}_{name}": value for name, value in metrics.items()}
+        return EvalLoopOutput(logits, rows.labels, {**(output.metrics or {}), **named}, len(rows))
+
+    def prediction_step(self, *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's; several processes agree before each whether to stop."""
+        if not self.group.alone:
+            self.stop.ask()
+        return super().prediction_step(*args, **kwargs)
 
     def logits_of(self, rows: TokenRows) -> NDArray[np.float64]:
         """Logits [n, ...] of `rows`, in their order, by the Trainer's own prediction loop."""
@@ -264,13 +323,33 @@ class StepTrainer(Trainer):
 
     def _length_loader(self, rows: Any) -> DataLoader[Any]:
         assert isinstance(rows, TokenRows)
-        batches = self.layout.batches(rows.encoded.lengths)
-        loader = DataLoader(rows, batch_sampler=batches, collate_fn=RowCollator(self.pad_id, self.layout.packed))
-        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+        own = self._share(rows)
+        filler = [int(rows.encoded.lengths.argmin())]
+        batches = [*own.batches, *(filler for _ in range(own.fillers))]
+        collator = RowCollator(self.pad_id, self.layout.packed)
+        return self._prepared(DataLoader(rows, batch_sampler=batches, collate_fn=collator))
+
+    def _share(self, rows: TokenRows) -> Share:
+        """What this process looks at of `rows`."""
+        return share(rows.encoded.lengths, self.layout.batches, self.group.rank, self.group.size)
+
+    def _prepared(self, loader: DataLoader[Any]) -> DataLoader[Any]:
+        """`loader` as accelerate makes it for one process: what is in it has been shared out."""
+        if self.group.alone:
+            return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+        return prepare_data_loader(loader, self.accelerator.device, 1, 0, put_on_device=True)  # type: ignore[no-any-return]
 
 
-def _useful_tokens(batch: Mapping[str, Any]) -> int:
-    return int(batch[SEGMENTS].tokens if SEGMENTS in batch else batch["attention_mask"].sum())
+def collected(shares: Sequence[tuple[list[int], NDArray[Any]]], rows: int) -> NDArray[Any]:
+    """Answers [rows, ...] in the order of the rows, from the row numbers and answers of each process. Raises RunError
+    unless each row is there exactly once."""
+    order = np.asarray([row for own, _ in shares for row in own], dtype=np.int64)
+    found = np.concatenate([answers for _, answers in shares])
+    if len(order) != len(found) or not np.array_equal(np.sort(order), np.arange(rows)):
+        raise RunError(f"Each of {rows:,} rows is to be answered once; {len(order):,} answers came from the processes.")
+    answers = np.empty_like(found)
+    answers[order] = found
+    return answers
 
 
 def _whole(model: nn.Module | None) -> nn.Module:
