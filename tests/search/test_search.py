@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
+from optuna.trial import TrialState
 
 from lightune.config import NONE, AnalysisConfig, DataConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.errors import ConfigError, MachineError, RunError
@@ -41,6 +42,11 @@ def asked(model: Path, data: Path, **training: Any) -> StudyConfig:
         TrainingConfig(**options),
         analysis=AnalysisConfig(behaviour=NONE),
     )
+
+
+def by_optuna(out: Path) -> optuna.Study:
+    """What optuna's own tools see."""
+    return optuna.load_study(study_name="search", storage=f"sqlite:///{out}/search/trials.db")
 
 
 def scores(found: Settings) -> list[tuple[float, ...]]:
@@ -80,7 +86,7 @@ def test_without_pruning_it_finds_the_same(deep_bases: dict[str, Path], data: Pa
     assert pruned.winner.scores[-1] == pytest.approx(whole.winner.scores[-1], abs=0.02)
 
 
-class Cut(Exception):
+class Cut(BaseException):
     """The process was ended."""
 
 
@@ -103,8 +109,9 @@ def test_one_that_was_cut_off_goes_on_from_where_it_was(
     monkeypatch.setattr(trainings, "teach", counted)
     with pytest.raises(Cut):
         find_settings(config, tmp_path / "cut", 5, RATES)
-    kept = json.loads((tmp_path / "cut" / "search" / "search.json").read_text())["trials"]
-    assert sum(len(trial["scores"]) for trial in kept) == 4
+    kept = by_optuna(tmp_path / "cut").trials
+    assert sum(len(trial.intermediate_values) for trial in kept) == 4
+    assert not any(trial.state == TrialState.RUNNING for trial in kept)
     found = find_settings(config, tmp_path / "cut", 5, RATES)
     assert len(steps) == 1 + sum(len(trial.scores) for trial in whole.searched.trials)
     assert scores(found) == [pytest.approx(trial, abs=1e-6) for trial in scores(whole)]
