@@ -16,10 +16,11 @@ from lightune.config import NONE, AnalysisConfig, DataConfig, ModelConfig, Study
 from lightune.errors import ConfigError, MachineError, RunError
 from lightune.models import find_model, load_classifier
 from lightune.records import Rows
-from lightune.search import Among, Settings, Space, Trial, find_settings, run_search
+from lightune.search import Among, Settings, Space, Trial, find_settings, run_search, running
 from lightune.search import search as searching
 from lightune.search import training as trainings
-from lightune.search.space import RATE
+from lightune.search.asked import dimensions
+from lightune.search.space import BLOCKS, METHOD, RATE
 from lightune.study import in_process
 from tests.study.shared import write_reviews
 
@@ -262,3 +263,93 @@ def test_a_disk_that_is_full_is_told_with_the_folder(tiny_gpt2: Path, data: Path
     monkeypatch.setattr(searching._Search, "run", full)
     with pytest.raises(MachineError, match=f"{tmp_path / 'out'} cannot be written: No space left.*are free"):
         find_settings(asked(tiny_gpt2, data), tmp_path / "out", 2)
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+def test_optuna_reads_the_trials_and_their_ends(deep_bases: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    found = find_settings(asked(deep_bases["gpt2"], data), tmp_path, 4, RATES)
+    study = by_optuna(tmp_path)
+    assert study.best_trial.number == found.winner.number
+    assert study.best_trial.params == found.winner.values
+    assert study.best_value == found.winner.scores[-1]
+    assert set(study.trials_dataframe()["state"]) == {"COMPLETE", "PRUNED"}
+    looks = [tuple(trial.intermediate_values.values()) for trial in study.trials]
+    assert looks == scores(found)
+    assert list(study.best_trial.intermediate_values) == [2, 6, 18]
+
+
+@pytest.mark.full
+def test_trials_of_other_methods_blocks_and_modules_share_the_base(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+    stock = trainings.load_base
+
+    def counted(context: Any) -> Any:
+        loaded.append(stock(context))
+        return loaded[-1]
+
+    monkeypatch.setattr(trainings, "load_base", counted)
+    # peft turns GPT-2's layers into Linear ones for LoHa, and back they must be.
+    words = ["method=loha,ln-tuning,lora", "top-blocks=1,half,all", "target-modules=attention,mlp,all", "rank=2"]
+    config = replace(asked(deep_bases["gpt2"], data, max_steps=2), arms=("loha",))
+    found = find_settings(config, tmp_path, 7, dimensions(words), pruned=False)
+    assert {trial.values[METHOD] for trial in found.searched.trials} == {"loha", "ln-tuning", "lora"}
+    assert len({trial.values[BLOCKS] for trial in found.searched.trials}) > 1
+    assert [trial.state for trial in found.searched.trials] == ["complete"] * 7
+    assert found.config.arms == (found.winner.values[METHOD],)
+    assert len(loaded) == 1
+    fresh = load_classifier(find_model(str(deep_bases["gpt2"])), ("bad", "good"), 0).model
+    values, wanted = loaded[0][0].model.state_dict(), fresh.state_dict()
+    assert list(values) == list(wanted)
+    assert all(torch.equal(values[name], wanted[name]) for name in wanted)
+    # What a trial gives does not depend on those before it on the same base.
+    last = found.searched.trials[-1]
+    alone = Space((), last.values)
+    again = find_settings(replace(config, arms=(str(last.values[METHOD]),)), tmp_path / "alone", 1, alone, pruned=False)
+    assert again.winner.scores == pytest.approx(last.scores, abs=1e-6)
+
+
+@pytest.mark.full
+def test_a_trial_that_cannot_be_trained_is_failed_and_the_others_go_on(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = trainings.teach
+
+    def poor(*args: Any) -> Any:
+        if args[3].recipe.learning_rate == 1e-6:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return stock(*args)
+
+    monkeypatch.setattr(trainings, "teach", poor)
+    found = find_settings(asked(deep_bases["gpt2"], data), tmp_path, 3, RATES)
+    assert found.searched.trials[0].state == "failed"
+    assert found.searched.trials[0].reason == "OutOfMemoryError: CUDA out of memory"
+    assert found.winner.number > 0
+    with pytest.raises(RunError, match=r"None of 1 trials could be trained\. Of one it was said: OutOfMemoryError"):
+        find_settings(asked(deep_bases["gpt2"], data), tmp_path / "one", 1, RATES)
+
+
+@pytest.mark.full
+def test_time_ends_a_search_which_is_then_done(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(running.time, "monotonic", lambda: now[0])
+    stock = trainings.Trainings.attempt
+
+    def slow(self: Any, work: Any) -> Any:
+        now[0] += 1.0 * self.facts.rungs[work.rung]
+        return replace(stock(self, work), seconds=1.0 * self.facts.rungs[work.rung])
+
+    monkeypatch.setattr(trainings.Trainings, "attempt", slow)
+    config = asked(deep_bases["gpt2"], data)
+    found = find_settings(config, tmp_path, None, RATES, minutes=1.0)
+    assert 1 < len(found.searched.trials) < 20
+    assert len(found.winner.scores) == 3
+    assert found.searched.spent <= 60 - 18 + 6  # the winner's training in the study takes 18
+    again = find_settings(config, tmp_path, None, RATES, minutes=1.0, on_trial=lambda *_: pytest.fail("not done"))
+    assert again == found
+    more = find_settings(config, tmp_path, None, RATES, minutes=1.5)
+    assert len(more.searched.trials) > len(found.searched.trials)

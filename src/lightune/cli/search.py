@@ -67,6 +67,16 @@ Evaluations = Annotated[
 Patience = Annotated[
     int, Option(help="Looks without a better one before that stops; 0: never.", rich_help_panel=o.LEARN)
 ]
+Executor = Annotated[
+    str, Option(help="local, or ray: workers on the nodes of a Ray cluster, which see --out.", rich_help_panel=MANY)
+]
+Address = Annotated[
+    str | None,
+    Option(
+        help="HOST:PORT of the Ray cluster; RAY_ADDRESS without it, else one on this machine while the search runs.",
+        rich_help_panel=MANY,
+    ),
+]
 Unpruned = Annotated[bool, Option("--unpruned", help="Train each trial in full, without halving.")]
 
 
@@ -83,6 +93,8 @@ def search(
     unpruned: Unpruned = False,
     storage: Storage = None,
     workers: Workers = 1,
+    executor: Executor = "local",
+    address: Address = None,
     train_size: o.TrainSize = None,
     validation_size: o.ValidationSize = None,
     test_size: TestSize = None,
@@ -149,7 +161,7 @@ def search(
         trials,
         space,
         minutes=minutes,
-        place=Place(storage, workers),
+        place=Place(storage, workers, executor, address),
         pruned=not unpruned,
         on_trial=_teller(quiet, as_json),
     )

@@ -15,10 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-import cattrs
-
 from lightune.errors import MachineError, RunError
-from lightune.search.spec import Facts, Outcome, Work
+from lightune.search.spec import Facts, Outcome, Work, facts_of
 
 if TYPE_CHECKING:
     from lightune.search.training import Trainings
@@ -32,7 +30,10 @@ FACTS, OUTCOME, FAULT = "facts", "outcome", "fault"
 class Crew(Protocol):
     """Trains trials, so many at once as it has workers."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """How many."""
+        ...
 
     def facts(self) -> Facts:
         """What the workers found as they loaded the model. Raises LightuneError where none could."""
@@ -42,8 +43,9 @@ class Crew(Protocol):
         """Have a worker that is idle begin; there is one."""
         ...
 
-    def ended(self) -> Outcome:
-        """Wait until some work has ended. Raises MachineError where the machine is at fault, not the trial."""
+    def ended(self) -> Outcome | None:
+        """Wait until some work has ended; None: there are more workers now, or fewer. Raises MachineError where the
+        machine is at fault, not the trial."""
         ...
 
     def close(self, at_once: bool) -> None:
@@ -91,7 +93,9 @@ class _Worker:
 
 class OnThisMachine:
     """Workers that are processes of their own, each with a base, tokens and a trunk of its own; they share the study's
-    cache. One that dies is replaced. folder: where `hand_over` has written."""
+    cache. One that dies is replaced. folder: where `hand_over` has written. logs: where what they say goes."""
+
+    program = "lightune.search.worker"
 
     def __init__(self, folder: Path, size: int, logs: Path) -> None:
         self.size = size
@@ -160,7 +164,7 @@ class OnThisMachine:
         log = self._logs / f"worker-{place + 1}.log"
         began = log.stat().st_size if log.exists() else 0
         # -P: a user's datasets.py in the working directory must not take the library's place.
-        command = [sys.executable, "-P", "-m", "lightune.search.worker", str(self._folder)]
+        command = [sys.executable, "-P", "-m", self.program, str(self._folder)]
         with log.open("ab") as errors:
             process = subprocess.Popen(
                 command,
@@ -200,7 +204,7 @@ class OnThisMachine:
         elif FAULT in said:
             raise MachineError(str(said[FAULT]))
         elif FACTS in said:
-            self._facts = self._facts or cattrs.structure(said[FACTS], Facts)
+            self._facts = self._facts or facts_of(said[FACTS])
         else:
             worker.works.clear()
             return Outcome(**said[OUTCOME])

@@ -68,9 +68,11 @@ class Run:
                     trial = self._begun(job)
                     at_work.add(trial.number)
                     crew.train(Work(trial.number, trial.values, job.rung))
-                if not at_work:
+                if not at_work and self.budget.next(self.searched, self._spent) is None:
                     return ended(self.store, self.searched, self._spent)
                 outcome = crew.ended()
+                if outcome is None:
+                    continue
                 at_work.discard(outcome.number)
                 trial = self._kept(outcome)
                 if on_trial is not None:

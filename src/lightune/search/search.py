@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -24,6 +24,7 @@ from lightune.search.address import Address, address_of
 from lightune.search.budget import Budget
 from lightune.search.crew import Crew, InThisProcess, OnThisMachine
 from lightune.search.halving import best_trial
+from lightune.search.on_ray import OnRay, connected
 from lightune.search.optunas import load_optuna
 from lightune.search.running import OnTrial, Run, ended, recovered
 from lightune.search.space import BLOCKS, METHOD, TARGETS, Among, Between, Space, applied, default_space, settled
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 # Below the search's folder: what trials go on from, and what processes are told. Gone at the end.
 SCRATCH, HANDED = "trials", "handed"
+LOCAL, RAY = "local", "ray"
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,13 @@ class Settings:
 @dataclass(frozen=True)
 class Place:
     """Where trials are kept and trained. storage: the URL of a database; None: a file in the study's folder. workers:
-    so many trials are trained at once, each in a process of its own where there are several."""
+    so many trials are trained at once, each in a process of its own where there are several. executor: `local`, or
+    `ray` for the nodes of the cluster at `address` (as in `clusters.connected`), which see `out` at the same path."""
 
     storage: str | None = None
     workers: int = 1
+    executor: str = LOCAL
+    address: str | None = None
 
 
 def run_search(
@@ -112,10 +117,14 @@ def find_settings(
     space, digest = _checked(config, space, splits)
     address = address_of(folder.search, place.storage, folder.root.absolute().name)
     check_writable("--out", folder.root)
-    folder.search.mkdir(parents=True, exist_ok=True)
-    search = _Search(config, folder, splits, digest, space, pruned, progress)
-    with told_of_the_disk(folder.root), writing_study(folder):
-        searched = search.run(address, budget, place.workers, on_trial)
+    search = _Search(config, folder, splits, digest, space, pruned, place, progress)
+    with ExitStack() as stack:
+        if address.new and place.executor == RAY:  # what is wrong with it is to be said before anything is written
+            stack.enter_context(connected(place.address, place.workers))
+        folder.search.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(told_of_the_disk(folder.root))
+        stack.enter_context(writing_study(folder))
+        searched = search.run(address, budget, on_trial)
         for left in (SCRATCH, HANDED):
             shutil.rmtree(folder.search / left, ignore_errors=True)
     return _settings(config, searched)
@@ -140,6 +149,10 @@ def _check(config: StudyConfig, budget: Budget, place: Place) -> None:
     budget.check()
     if place.workers < 1:
         raise ConfigError(f"--workers: at least 1 is expected, got {place.workers}.")
+    if place.executor not in (LOCAL, RAY):
+        raise ConfigError(f"--executor: {LOCAL} or {RAY} is expected, got {place.executor!r}.")
+    if place.address is not None and place.executor != RAY:
+        raise ConfigError(f"--address {place.address}: it is a Ray cluster's; give --executor {RAY} too.")
     others = [arm for arm in config.arms[1:] if arm_kind(arm).trained]
     if others:
         raise ConfigError(
@@ -201,8 +214,10 @@ class _Search:
         digest: str | None,
         space: Space | tuple[Between | Among, ...],
         pruned: bool,
+        place: Place,
         progress: Progress,
     ) -> None:
+        self.place = place
         self.config = config
         self.folder = folder
         self.splits = splits
@@ -224,7 +239,7 @@ class _Search:
         told.append(to_json(space) if isinstance(space, Space) else [to_json(one) for one in space])
         self.fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
-    def run(self, address: Address, budget: Budget, workers: int, on_trial: OnTrial | None) -> Searched:
+    def run(self, address: Address, budget: Budget, on_trial: OnTrial | None) -> Searched:
         """Do what is not done yet."""
         with opened(address) as store:
             searched = store.read()
@@ -235,7 +250,7 @@ class _Search:
                     return ended(store, searched, searched.spent)
             self._check_open()
             (self.folder.search / SCRATCH).mkdir(exist_ok=True)
-            with self._crew(workers) as crew:
+            with self._crew() as crew:
                 return self._with_crew(store, searched, crew, budget, on_trial)
 
     def _with_crew(
@@ -250,21 +265,26 @@ class _Search:
         return run.with_crew(crew, on_trial)
 
     @contextmanager
-    def _crew(self, workers: int) -> Iterator[Crew]:
+    def _crew(self) -> Iterator[Crew]:
         """Who trains. Where others do, they are handed the training and the validation rows alone."""
-        crew: Crew
-        if workers == 1:
-            crew = InThisProcess(self._trainings)
-        else:
-            handed = self.folder.search / HANDED
-            hand_over(handed, self.spec, self.splits)
-            crew = OnThisMachine(handed, workers, self.folder.search)
-        try:
-            yield crew
-        except BaseException:
-            crew.close(at_once=True)
-            raise
-        crew.close(at_once=False)
+        place, handed = self.place, (self.folder.search / HANDED).absolute()
+        with ExitStack() as stack:
+            crew: Crew
+            if place.executor == RAY:
+                ray = stack.enter_context(connected(place.address, place.workers))
+                hand_over(handed, self.spec, self.splits)
+                crew = OnRay(ray, handed, place.workers)
+            elif place.workers > 1:
+                hand_over(handed, self.spec, self.splits)
+                crew = OnThisMachine(handed, place.workers, self.folder.search)
+            else:
+                crew = InThisProcess(self._trainings)
+            try:
+                yield crew
+            except BaseException:
+                crew.close(at_once=True)
+                raise
+            crew.close(at_once=False)
 
     def _trainings(self) -> Trainings:
         return made(self.spec, self.splits.train, self.splits.validation, self.progress)

@@ -110,3 +110,8 @@ def made(spec: TrialsSpec, train: Rows, validation: Rows, progress: Progress) ->
 def work_of(values: Mapping[str, Any]) -> Work:
     """Read what `asdict` made of it, through JSON."""
     return Work(int(values["number"]), dict(values["values"]), int(values["rung"]))
+
+
+def facts_of(values: Mapping[str, Any]) -> Facts:
+    """Read what `asdict` made of them, through JSON."""
+    return cattrs.structure(values, Facts)
