@@ -16,7 +16,7 @@ from lightune.config import NONE, AnalysisConfig, DataConfig, ModelConfig, Study
 from lightune.errors import ConfigError, MachineError, RunError
 from lightune.models import find_model, load_classifier
 from lightune.records import Rows
-from lightune.search import Among, Settings, Space, Trial, find_settings, run_search, running
+from lightune.search import Among, Place, Settings, Space, Trial, find_settings, run_search, running
 from lightune.search import search as searching
 from lightune.search import training as trainings
 from lightune.search.asked import dimensions
@@ -198,7 +198,8 @@ def test_the_winner_becomes_an_arm_that_tells_of_its_trials(
     assert (arm.name, arm.status) == ("lora", "done")
     assert arm.training is not None
     assert arm.training.recipe["learning_rate"] == 1e-2
-    assert any("were chosen in a search of 3 trials" in note for note in arm.notes)
+    said = "Its settings were chosen in a search of 3 trials over learning rate among 1e-06, 0.01, 3, by loss on the "
+    assert any(note.startswith(f"{said}validation rows alone; the test rows had no part in it.") for note in arm.notes)
     assert arm.validation_use.startswith("chose the settings among those of 3 trials; ")
     # Its trunk was run by the search.
     assert any("had their states from an earlier run" in note for note in arm.notes)
@@ -245,6 +246,38 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=said):
         find_settings(config, tmp_path / "out", 2)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_database_that_cannot_be_opened_is_told_before_anything_is_written(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    place = Place(f"sqlite:///{tmp_path}/nowhere/trials.db")
+    with pytest.raises(
+        ConfigError, match=r"--storage sqlite:.*/nowhere/trials\.db: it cannot be opened \(unable to open"
+    ):
+        find_settings(asked(deep_bases["gpt2"], data), tmp_path / "out", 2, place=place)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+def test_trials_may_be_in_a_database_that_a_url_names(deep_bases: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    config, place = asked(deep_bases["gpt2"], data, max_steps=3), Place(f"sqlite:///{tmp_path}/trials.db")
+    found = find_settings(config, tmp_path / "one", 2, RATES, place=place)
+    other = find_settings(config, tmp_path / "other", 2, RATES, place=place)
+    assert found.winner.values == other.winner.values
+    assert not (tmp_path / "one" / "search" / "trials.db").exists()
+    studies = {name: optuna.load_study(study_name=name, storage=place.storage) for name in _studies(place)}
+    assert sorted(name.rpartition("-")[0] for name in studies) == ["one", "other"]
+    assert all(study.best_value == found.winner.scores[-1] for study in studies.values())
+    never = lambda *_: pytest.fail("it was trained again")  # noqa: E731
+    assert find_settings(config, tmp_path / "one", 2, RATES, place=place, on_trial=never) == found
+    with pytest.raises(ConfigError, match=r"its trials are at sqlite:.*trials\.db\. Give that with --storage"):
+        find_settings(config, tmp_path / "one", 2, RATES)
+
+
+def _studies(place: Place) -> list[str]:
+    return optuna.get_all_study_names(str(place.storage))
 
 
 def test_without_optuna_it_says_what_to_install(
@@ -306,7 +339,7 @@ def test_trials_of_other_methods_blocks_and_modules_share_the_base(
     assert all(torch.equal(values[name], wanted[name]) for name in wanted)
     # What a trial gives does not depend on those before it on the same base.
     last = found.searched.trials[-1]
-    alone = Space((), last.values)
+    alone = Space(tuple(Among(option, (value,)) for option, value in last.values.items()), last.values)
     again = find_settings(replace(config, arms=(str(last.values[METHOD]),)), tmp_path / "alone", 1, alone, pruned=False)
     assert again.winner.scores == pytest.approx(last.scores, abs=1e-6)
 

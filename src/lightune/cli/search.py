@@ -11,6 +11,7 @@ from typer import Option
 from lightune.cli import options as o
 from lightune.cli.study import run
 from lightune.cli.values import names
+from lightune.cli.where import LOCAL, Where
 from lightune.config import (
     AnalysisConfig,
     DataConfig,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lightune.search.trial import Value
 
 TRAIN = TrainingConfig()
-SPACE, MANY = "What is searched over", "Where trials are kept and trained"
+SPACE, MANY = "What is searched over", o.WHERE
 Trials = Annotated[int | None, Option(help="Sets of values to try; 20 without it and without --minutes.")]
 Minutes = Annotated[
     float | None,
@@ -68,12 +69,9 @@ Patience = Annotated[
     int, Option(help="Looks without a better one before that stops; 0: never.", rich_help_panel=o.LEARN)
 ]
 Executor = Annotated[
-    str, Option(help="local, or ray: workers on the nodes of a Ray cluster, which see --out.", rich_help_panel=MANY)
-]
-Address = Annotated[
-    str | None,
+    str,
     Option(
-        help="HOST:PORT of the Ray cluster; RAY_ADDRESS without it, else one on this machine while the search runs.",
+        help="local, or ray: workers, and the study's runs, are on the nodes of a Ray cluster, which see --out.",
         rich_help_panel=MANY,
     ),
 ]
@@ -93,8 +91,8 @@ def search(
     unpruned: Unpruned = False,
     storage: Storage = None,
     workers: Workers = 1,
-    executor: Executor = "local",
-    address: Address = None,
+    executor: Executor = LOCAL,
+    address: o.Address = None,
     train_size: o.TrainSize = None,
     validation_size: o.ValidationSize = None,
     test_size: TestSize = None,
@@ -127,6 +125,7 @@ def search(
     keeps the trials as a study of optuna's (search/trials.db)."""
     from lightune.search.asked import dimensions
 
+    where = Where(executor, address)
     others = names(arms) or ()
     space = dimensions(search_over or ())
     config = StudyConfig(
@@ -165,7 +164,7 @@ def search(
         pruned=not unpruned,
         on_trial=_teller(quiet, as_json),
     )
-    return run(found.config, out, quiet, as_json)
+    return run(found.config, out, quiet, as_json, where)
 
 
 def _method(asked: str | None, space: Sequence[Between | Among]) -> str:

@@ -119,14 +119,17 @@ def find_settings(
     check_writable("--out", folder.root)
     search = _Search(config, folder, splits, digest, space, pruned, place, progress)
     with ExitStack() as stack:
-        if address.new and place.executor == RAY:  # what is wrong with it is to be said before anything is written
+        # What is wrong with a cluster or a database is to be said before anything is written.
+        if address.new and place.executor == RAY:
             stack.enter_context(connected(place.address, place.workers))
+        if address.new and place.storage is not None:
+            with opened(address):
+                pass
         folder.search.mkdir(parents=True, exist_ok=True)
         stack.enter_context(told_of_the_disk(folder.root))
         stack.enter_context(writing_study(folder))
         searched = search.run(address, budget, on_trial)
-        for left in (SCRATCH, HANDED):
-            shutil.rmtree(folder.search / left, ignore_errors=True)
+        shutil.rmtree(folder.search / SCRATCH, ignore_errors=True)
     return _settings(config, searched)
 
 
@@ -279,6 +282,8 @@ class _Search:
                 crew = OnThisMachine(handed, place.workers, self.folder.search)
             else:
                 crew = InThisProcess(self._trainings)
+            # No text is to stay there, however this ends.
+            stack.callback(shutil.rmtree, handed, ignore_errors=True)
             try:
                 yield crew
             except BaseException:

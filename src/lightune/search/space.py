@@ -148,8 +148,13 @@ def _words(space: Space, one: Between | Among) -> str:
         if space.own_rates and _many_rates(space, one):
             return f"{name} up to {SPAN:g} times below and above each method's own"
         return f"{name} from {one.low:g} to {one.high:g}"
-    shown = (ALL if one.option == BLOCKS and value == 0 else str(value) for value in one.values)
-    return f"{name} among {', '.join(shown)}"
+    return f"{name} among {', '.join(_word(one, value) for value in one.values)}"
+
+
+def _word(one: Among, value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    return ALL if one.option == BLOCKS and value == 0 else f"{value:g}"
 
 
 def _many_rates(space: Space, one: Between) -> bool:
