@@ -11,7 +11,7 @@ from typing import Protocol
 
 from soak.table import Line, finish, say
 
-from faults import artefacts, checkpoints, disk, inert, inputs, memory, signals, studies, texts, writers
+from faults import artefacts, checkpoints, disk, inert, inputs, memory, searches, signals, studies, texts, writers
 
 
 class Fault(Protocol):
@@ -29,6 +29,7 @@ FAULTS: dict[str, Fault] = {
     "disk": disk,
     "writers": writers,
     "studies": studies,
+    "searches": searches,
     "inputs": inputs,
     "texts": texts,
     "artefacts": artefacts,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -33,7 +35,10 @@ def test_of_a_study_that_was_begun_what_is_done_is_counted(tmp_path):
     (tmp_path / "runs" / "torn" / "record.json").write_text("{")
     (tmp_path / "runs" / "lora-n90-s0" / "checkpoints" / "checkpoint-4").mkdir(parents=True)
     (tmp_path / "search").mkdir()
-    (tmp_path / "search" / "search.json").write_text('{"trials": [1, 2, 3]}')
+    with contextlib.closing(sqlite3.connect(tmp_path / "search" / "trials.db")) as kept_there:
+        kept_there.execute("create table trials (trial_id integer)")
+        kept_there.executemany("insert into trials values (?)", [(1,), (2,), (3,)])
+        kept_there.commit()
     said = f" Kept in {tmp_path}: 3 trials, 2 finished runs, 1 checkpointed training. {goes_on}"
     assert kept(words) == said
     for before in ("--plan", "--estimate"):

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lightune.config import StudyConfig
 from lightune.search.halving import Job, best_trial, next_job, rungs_of
-from lightune.search.sampling import propose
-from lightune.search.space import HEAD, RANK, RATE, Among, Between, applied, default_space
-from lightune.search.trial import Searched, Trial, read_search, write_search
-
-SPACE = default_space(StudyConfig(), 5e-4)
+from lightune.search.trial import RUNNING, Trial
 
 
 def halved(losses: Callable[[int, int], float], count: int, rungs: int = 3) -> tuple[list[Trial], list[Job]]:
@@ -88,43 +81,24 @@ def test_diverged_ones_go_no_further() -> None:
     assert best_trial(trials, 3, True) == trials[1]
 
 
-def test_the_first_trial_is_what_would_be_used_without_a_search() -> None:
-    first = propose(SPACE, [], 0, True)
-    assert first == {RATE: 5e-4, RANK: 8, HEAD: 1.0}
-    assert applied(StudyConfig(), first).lora == StudyConfig().lora
+def test_what_is_in_flight_is_counted_and_not_begun_twice() -> None:
+    trials = [Trial(at, {}, (float(at),)) for at in range(3)]
+    assert next_job(trials, 3, 3, True) == Job(0, 1)
+    trials[0] = replace(trials[0], state=RUNNING)  # its place among the best third is taken
+    assert next_job(trials, 4, 3, True) == Job(3, 0)
+    trials.append(Trial(3, {}, state=RUNNING))
+    assert next_job(trials, 4, 3, True) is None
+    assert next_job(trials, 4, 3, True, hurry=True) is None
 
 
-def test_the_same_trials_and_seed_propose_the_same_after_json_too(tmp_path: Path) -> None:
-    trials: tuple[Trial, ...] = ()
-    for at in range(12):
-        values = propose(SPACE, trials, 0, True)
-        assert 5e-5 <= values[RATE] <= 5e-3
-        assert values[RANK] in (4, 8, 16, 32)
-        assert 0.3 <= values[HEAD] <= 10
-        scores = (math.nan,) if at == 3 else (abs(math.log(values[RATE] / 2e-3)), 0.1)[: 1 + at % 2]
-        trials = (*trials, Trial(at, values, scores))
-    assert len({trial.values[RATE] for trial in trials}) == 12
-    write_search(tmp_path / "s.json", Searched("f", "loss", (1, 3, 9), trials))
-    again = read_search(tmp_path / "s.json")
-    assert again is not None
-    assert json.loads((tmp_path / "s.json").read_text())["trials"][3]["scores"] == [None]
-    assert propose(SPACE, again.trials, 0, True) == propose(SPACE, trials, 0, True)
-    assert propose(SPACE, trials, 1, True) != propose(SPACE, trials, 0, True)
+def test_one_whose_first_training_was_cut_off_is_done_before_a_new_one() -> None:
+    assert next_job([Trial(0, {}), Trial(1, {}, state=RUNNING)], 9, 3, True) == Job(0, 0)
 
 
-@pytest.mark.full
-def test_what_did_well_is_looked_at_more_closely() -> None:
-    trials: list[Trial] = []
-    for at in range(40):
-        values = propose(SPACE, trials, 0, True)
-        trials.append(Trial(at, values, (abs(math.log(values[RATE] / 2e-3)),)))
-    early, late = ([abs(math.log(trial.values[RATE] / 2e-3)) for trial in part] for part in (trials[:8], trials[-16:]))
-    assert np.median(late) < np.median(early) / 2
-
-
-def test_values_become_options_and_alpha_goes_with_the_rank() -> None:
-    config = applied(StudyConfig(), {RATE: 1e-3, RANK: 32.0, HEAD: 3.0})
-    assert (config.training.learning_rate, config.training.head_rate) == (1e-3, 3.0)
-    assert (config.lora.rank, config.lora.alpha) == (32, 64.0)
-    assert isinstance(config.lora.rank, int)
-    assert SPACE.dimensions[:2] == (Between(RATE, 5e-5, 5e-3), Among(RANK, (4, 8, 16, 32)))
+def test_in_a_hurry_the_best_alone_goes_on() -> None:
+    trials = [Trial(at, {}, (float(at),)) for at in range(6)]
+    trials[4] = replace(trials[4], scores=(4.0, 3.0))
+    assert next_job(trials, 9, 3, True, hurry=True) == Job(4, 2)  # who is further is nearer to the end
+    trials[4] = replace(trials[4], scores=(4.0, 3.0, 2.0))
+    assert next_job(trials, 9, 3, True, hurry=True) is None
+    assert next_job([], 9, 3, True, hurry=True) == Job(0, 0)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import errno
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
+from optuna.trial import TrialState
 
 from lightune.config import NONE, AnalysisConfig, DataConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.errors import ConfigError, MachineError, RunError
 from lightune.models import find_model, load_classifier
 from lightune.records import Rows
-from lightune.search import Among, Settings, Space, Trial, find_settings, run_search
+from lightune.search import Among, Place, Settings, Space, Trial, find_settings, run_search, running
 from lightune.search import search as searching
 from lightune.search import training as trainings
-from lightune.search.space import RATE
+from lightune.search.asked import dimensions
+from lightune.search.space import BLOCKS, METHOD, RATE
 from lightune.study import in_process
 from tests.study.shared import write_reviews
 
@@ -41,6 +43,11 @@ def asked(model: Path, data: Path, **training: Any) -> StudyConfig:
         TrainingConfig(**options),
         analysis=AnalysisConfig(behaviour=NONE),
     )
+
+
+def by_optuna(out: Path) -> optuna.Study:
+    """What optuna's own tools see."""
+    return optuna.load_study(study_name="search", storage=f"sqlite:///{out}/search/trials.db")
 
 
 def scores(found: Settings) -> list[tuple[float, ...]]:
@@ -80,7 +87,7 @@ def test_without_pruning_it_finds_the_same(deep_bases: dict[str, Path], data: Pa
     assert pruned.winner.scores[-1] == pytest.approx(whole.winner.scores[-1], abs=0.02)
 
 
-class Cut(Exception):
+class Cut(BaseException):
     """The process was ended."""
 
 
@@ -103,8 +110,9 @@ def test_one_that_was_cut_off_goes_on_from_where_it_was(
     monkeypatch.setattr(trainings, "teach", counted)
     with pytest.raises(Cut):
         find_settings(config, tmp_path / "cut", 5, RATES)
-    kept = json.loads((tmp_path / "cut" / "search" / "search.json").read_text())["trials"]
-    assert sum(len(trial["scores"]) for trial in kept) == 4
+    kept = by_optuna(tmp_path / "cut").trials
+    assert sum(len(trial.intermediate_values) for trial in kept) == 4
+    assert not any(trial.state == TrialState.RUNNING for trial in kept)
     found = find_settings(config, tmp_path / "cut", 5, RATES)
     assert len(steps) == 1 + sum(len(trial.scores) for trial in whole.searched.trials)
     assert scores(found) == [pytest.approx(trial, abs=1e-6) for trial in scores(whole)]
@@ -190,7 +198,8 @@ def test_the_winner_becomes_an_arm_that_tells_of_its_trials(
     assert (arm.name, arm.status) == ("lora", "done")
     assert arm.training is not None
     assert arm.training.recipe["learning_rate"] == 1e-2
-    assert any("were chosen in a search of 3 trials" in note for note in arm.notes)
+    said = "Its settings were chosen in a search of 3 trials over learning rate among 1e-06, 0.01, 3, by loss on the "
+    assert any(note.startswith(f"{said}validation rows alone; the test rows had no part in it.") for note in arm.notes)
     assert arm.validation_use.startswith("chose the settings among those of 3 trials; ")
     # Its trunk was run by the search.
     assert any("had their states from an earlier run" in note for note in arm.notes)
@@ -239,6 +248,38 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_database_that_cannot_be_opened_is_told_before_anything_is_written(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    place = Place(f"sqlite:///{tmp_path}/nowhere/trials.db")
+    with pytest.raises(
+        ConfigError, match=r"--storage sqlite:.*/nowhere/trials\.db: it cannot be opened \(unable to open"
+    ):
+        find_settings(asked(deep_bases["gpt2"], data), tmp_path / "out", 2, place=place)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+def test_trials_may_be_in_a_database_that_a_url_names(deep_bases: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    config, place = asked(deep_bases["gpt2"], data, max_steps=3), Place(f"sqlite:///{tmp_path}/trials.db")
+    found = find_settings(config, tmp_path / "one", 2, RATES, place=place)
+    other = find_settings(config, tmp_path / "other", 2, RATES, place=place)
+    assert found.winner.values == other.winner.values
+    assert not (tmp_path / "one" / "search" / "trials.db").exists()
+    studies = {name: optuna.load_study(study_name=name, storage=place.storage) for name in _studies(place)}
+    assert sorted(name.rpartition("-")[0] for name in studies) == ["one", "other"]
+    assert all(study.best_value == found.winner.scores[-1] for study in studies.values())
+    never = lambda *_: pytest.fail("it was trained again")  # noqa: E731
+    assert find_settings(config, tmp_path / "one", 2, RATES, place=place, on_trial=never) == found
+    with pytest.raises(ConfigError, match=r"its trials are at sqlite:.*trials\.db\. Give that with --storage"):
+        find_settings(config, tmp_path / "one", 2, RATES)
+
+
+def _studies(place: Place) -> list[str]:
+    return optuna.get_all_study_names(str(place.storage))
+
+
 def test_without_optuna_it_says_what_to_install(
     deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,3 +296,93 @@ def test_a_disk_that_is_full_is_told_with_the_folder(tiny_gpt2: Path, data: Path
     monkeypatch.setattr(searching._Search, "run", full)
     with pytest.raises(MachineError, match=f"{tmp_path / 'out'} cannot be written: No space left.*are free"):
         find_settings(asked(tiny_gpt2, data), tmp_path / "out", 2)
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+def test_optuna_reads_the_trials_and_their_ends(deep_bases: dict[str, Path], data: Path, tmp_path: Path) -> None:
+    found = find_settings(asked(deep_bases["gpt2"], data), tmp_path, 4, RATES)
+    study = by_optuna(tmp_path)
+    assert study.best_trial.number == found.winner.number
+    assert study.best_trial.params == found.winner.values
+    assert study.best_value == found.winner.scores[-1]
+    assert set(study.trials_dataframe()["state"]) == {"COMPLETE", "PRUNED"}
+    looks = [tuple(trial.intermediate_values.values()) for trial in study.trials]
+    assert looks == scores(found)
+    assert list(study.best_trial.intermediate_values) == [2, 6, 18]
+
+
+@pytest.mark.full
+def test_trials_of_other_methods_blocks_and_modules_share_the_base(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+    stock = trainings.load_base
+
+    def counted(context: Any) -> Any:
+        loaded.append(stock(context))
+        return loaded[-1]
+
+    monkeypatch.setattr(trainings, "load_base", counted)
+    # peft turns GPT-2's layers into Linear ones for LoHa, and back they must be.
+    words = ["method=loha,ln-tuning,lora", "top-blocks=1,half,all", "target-modules=attention,mlp,all", "rank=2"]
+    config = replace(asked(deep_bases["gpt2"], data, max_steps=2), arms=("loha",))
+    found = find_settings(config, tmp_path, 7, dimensions(words), pruned=False)
+    assert {trial.values[METHOD] for trial in found.searched.trials} == {"loha", "ln-tuning", "lora"}
+    assert len({trial.values[BLOCKS] for trial in found.searched.trials}) > 1
+    assert [trial.state for trial in found.searched.trials] == ["complete"] * 7
+    assert found.config.arms == (found.winner.values[METHOD],)
+    assert len(loaded) == 1
+    fresh = load_classifier(find_model(str(deep_bases["gpt2"])), ("bad", "good"), 0).model
+    values, wanted = loaded[0][0].model.state_dict(), fresh.state_dict()
+    assert list(values) == list(wanted)
+    assert all(torch.equal(values[name], wanted[name]) for name in wanted)
+    # What a trial gives does not depend on those before it on the same base.
+    last = found.searched.trials[-1]
+    alone = Space(tuple(Among(option, (value,)) for option, value in last.values.items()), last.values)
+    again = find_settings(replace(config, arms=(str(last.values[METHOD]),)), tmp_path / "alone", 1, alone, pruned=False)
+    assert again.winner.scores == pytest.approx(last.scores, abs=1e-6)
+
+
+@pytest.mark.full
+def test_a_trial_that_cannot_be_trained_is_failed_and_the_others_go_on(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = trainings.teach
+
+    def poor(*args: Any) -> Any:
+        if args[3].recipe.learning_rate == 1e-6:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return stock(*args)
+
+    monkeypatch.setattr(trainings, "teach", poor)
+    found = find_settings(asked(deep_bases["gpt2"], data), tmp_path, 3, RATES)
+    assert found.searched.trials[0].state == "failed"
+    assert found.searched.trials[0].reason == "OutOfMemoryError: CUDA out of memory"
+    assert found.winner.number > 0
+    with pytest.raises(RunError, match=r"None of 1 trials could be trained\. Of one it was said: OutOfMemoryError"):
+        find_settings(asked(deep_bases["gpt2"], data), tmp_path / "one", 1, RATES)
+
+
+@pytest.mark.full
+def test_time_ends_a_search_which_is_then_done(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(running.time, "monotonic", lambda: now[0])
+    stock = trainings.Trainings.attempt
+
+    def slow(self: Any, work: Any) -> Any:
+        now[0] += 1.0 * self.facts.rungs[work.rung]
+        return replace(stock(self, work), seconds=1.0 * self.facts.rungs[work.rung])
+
+    monkeypatch.setattr(trainings.Trainings, "attempt", slow)
+    config = asked(deep_bases["gpt2"], data)
+    found = find_settings(config, tmp_path, None, RATES, minutes=1.0)
+    assert 1 < len(found.searched.trials) < 20
+    assert len(found.winner.scores) == 3
+    assert found.searched.spent <= 60 - 18 + 6  # the winner's training in the study takes 18
+    again = find_settings(config, tmp_path, None, RATES, minutes=1.0, on_trial=lambda *_: pytest.fail("not done"))
+    assert again == found
+    more = find_settings(config, tmp_path, None, RATES, minutes=1.5)
+    assert len(more.searched.trials) > len(found.searched.trials)

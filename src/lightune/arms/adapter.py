@@ -97,7 +97,7 @@ class AdapterArm:
             pupil = best_of(error, context, Pupil(base, model), again)
             best = partial(self._fitted, pupil, encoder, NOTHING_MEASURED, before)
             raise kept_best(error, context, best) from error
-        facts = _with_search(facts, context.config.methods.searched)
+        facts = _with_search(facts, context.config)
         return self._fitted(pupil, encoder, facts, before)
 
     def _fitted(self, pupil: Pupil, encoder: Encoder, facts: FitFacts, before: Mapping[str, Any]) -> FittedAdapter:
@@ -229,11 +229,16 @@ class FittedAdapter(FittedModel):
         return stock_route(self.model, self.method)
 
 
-def _with_search(facts: FitFacts, trials: int) -> FitFacts:
+def _with_search(facts: FitFacts, config: StudyConfig) -> FitFacts:
     """The facts with what a search before the study had to do with them."""
+    trials, over = config.methods.searched, config.methods.searched_over
     if not trials:
         return facts
-    note = f"Its settings were chosen in a search of {trials:,} trials, whose time is not counted here."
+    note = (
+        f"Its settings were chosen in a search of {trials:,} trials{f' over {over}' if over else ''}, by "
+        f"{config.training.select_by} on the validation rows alone; the test rows had no part in it. The search's time "
+        "is not counted here."
+    )
     use = f"chose the settings among those of {trials:,} trials; {facts.validation_use}"
     return replace(facts, notes=(*facts.notes, note), validation_use=use)
 

@@ -76,9 +76,14 @@ class Method:
 
     @property
     def searchable(self) -> bool:
-        """Whether it has a rank and leaves the base's own weights alone, so that many trainings share one base."""
-        changes = self.options.get("init_lora_weights") in ("pissa", "olora")
-        return self.peft == "LORA" and not (self.quantised or changes)
+        """Whether it changes layers and leaves the base's own weights alone, so that many trainings share one base."""
+        changes = self.options.get("init_lora_weights") in ("pissa", "olora") or self.quantised
+        return self.refused is None and self.targets in (LINEAR, NORMS) and not changes
+
+    @property
+    def has_rank(self) -> bool:
+        """Whether rank and target modules are the user's to set, as LoRA's are."""
+        return self.peft == "LORA"
 
     def resolved(self, shape: Shape) -> dict[str, Any]:
         """All options for a model of this shape."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,9 +24,8 @@ def _study(out: str | None) -> str:
         return " Nothing was written yet."
     done = [path.parent for path in folder.glob("runs/*/record.json") if _read(path, "status") == "done"]
     begun = {path.parents[1] for path in folder.glob("runs/*/checkpoints/checkpoint-*")} - set(done)
-    trials = _read(folder / "search" / "search.json", "trials")
     found = [
-        _counted(len(trials) if isinstance(trials, list) else 0, "trial"),
+        _counted(_trials(folder / "search" / "trials.db"), "trial"),
         _counted(len(done), "finished run"),
         _counted(len(begun), "checkpointed training"),
     ]
@@ -32,6 +33,15 @@ def _study(out: str | None) -> str:
     if not told:
         return " No run is finished yet. The same command goes on."
     return f" Kept in {out}: {told}. The same command goes on from what is done."
+
+
+def _trials(path: Path) -> int:
+    """How many trials a search has begun; 0 where they are in a database elsewhere."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)) as found:
+            return int(found.execute("select count(*) from trials").fetchone()[0])
+    except (sqlite3.Error, OSError):
+        return 0
 
 
 def _output(target: Path, resumes: bool) -> str:

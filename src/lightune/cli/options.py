@@ -83,7 +83,11 @@ Rank = Annotated[int, Option(help="Of the update.", rich_help_panel=ADAPT)]
 Alpha = Annotated[float, Option(help="The update is scaled by alpha / rank.", rich_help_panel=ADAPT)]
 Dropout = Annotated[float, Option(help="Before the update.", rich_help_panel=ADAPT)]
 TargetModules = Annotated[
-    str | None, Option(help="Comma-separated; every linear layer without it.", rich_help_panel=ADAPT)
+    str | None,
+    Option(
+        help="Comma-separated: names, `attention` or `mlp` for those of each block; every linear layer without it.",
+        rich_help_panel=ADAPT,
+    ),
 ]
 TopBlocks = Annotated[
     int | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
@@ -11,6 +11,7 @@ from typer import Option
 from lightune.cli import options as o
 from lightune.cli.study import run
 from lightune.cli.values import names
+from lightune.cli.where import LOCAL, Where
 from lightune.config import (
     AnalysisConfig,
     DataConfig,
@@ -18,14 +19,46 @@ from lightune.config import (
     StudyConfig,
     TrainingConfig,
 )
+from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lightune.search import Searched, Trial
+    from lightune.search import Among, Between, Searched, Trial
+    from lightune.search.trial import Value
 
 TRAIN = TrainingConfig()
-Trials = Annotated[int, Option(help="Sets of values to try.")]
-TopBlocks = Annotated[int | None, Option(help="Adapters on so many blocks from the top; 0: on all.")]
-Method = Annotated[str, Option(help="lora, or one of its variants.")]
+SPACE, MANY = "What is searched over", o.WHERE
+Trials = Annotated[int | None, Option(help="Sets of values to try; 20 without it and without --minutes.")]
+Minutes = Annotated[
+    float | None,
+    Option(
+        help="Begin no trial that would leave too little time: for one trained in full, and for the winner's training "
+        "in the study. Measuring comes on top. Goes on counting when the same command goes on."
+    ),
+]
+SearchOver = Annotated[
+    list[str] | None,
+    Option(
+        "--search",
+        help="NAME=VALUE,VALUE or NAME=LOW..HIGH, in place of the usual learning-rate, rank and head-rate, or beside "
+        "them: method=lora,dora,ia3; top-blocks=all,half,4; target-modules=all,attention,mlp,q_proj+v_proj. One value "
+        "fixes it. May be repeated.",
+        rich_help_panel=SPACE,
+    ),
+]
+TopBlocks = Annotated[
+    int, Option(help="Adapters on so many blocks from the top, where that is not searched over; 0: on all.")
+]
+Method = Annotated[str | None, Option(help="lora without it; any that changes layers and not the base's weights.")]
+Storage = Annotated[
+    str | None,
+    Option(
+        help="URL of a database for the trials, as optuna takes it; a file in --out without it.", rich_help_panel=MANY
+    ),
+]
+Workers = Annotated[
+    int,
+    Option(help="Trials trained at once, each in a process of its own where there are several.", rich_help_panel=MANY),
+]
 FurtherArms = Annotated[str, Option(help="Comma-separated: further arms of the study.")]
 TestSize = Annotated[int | None, Option(help="Rows to measure the winner on; all without it.", rich_help_panel=o.DATA)]
 Seed = Annotated[int, Option(help="Draws the values, and each training's own.", rich_help_panel=o.LEARN)]
@@ -35,6 +68,13 @@ Evaluations = Annotated[
 Patience = Annotated[
     int, Option(help="Looks without a better one before that stops; 0: never.", rich_help_panel=o.LEARN)
 ]
+Executor = Annotated[
+    str,
+    Option(
+        help="local, or ray: workers, and the study's runs, are on the nodes of a Ray cluster, which see --out.",
+        rich_help_panel=MANY,
+    ),
+]
 Unpruned = Annotated[bool, Option("--unpruned", help="Train each trial in full, without halving.")]
 
 
@@ -42,11 +82,17 @@ def search(
     out: o.Out,
     model: o.Model = "gpt2",
     data: o.Data = "embedded",
-    trials: Trials = 20,
+    trials: Trials = None,
+    minutes: Minutes = None,
+    search_over: SearchOver = None,
     top_blocks: TopBlocks = 4,
-    method: Method = "lora",
+    method: Method = None,
     arms: FurtherArms = "",
     unpruned: Unpruned = False,
+    storage: Storage = None,
+    workers: Workers = 1,
+    executor: Executor = LOCAL,
+    address: o.Address = None,
     train_size: o.TrainSize = None,
     validation_size: o.ValidationSize = None,
     test_size: TestSize = None,
@@ -74,16 +120,21 @@ def search(
     quiet: o.Quiet = False,
     as_json: o.AsJson = False,
 ) -> int:
-    """Search for learning rate, rank and the head's rate of a method on the validation rows, train the best in full,
-    and measure it in a study in --out. The test rows have no part in the search."""
+    """Search for learning rate, rank and the head's rate of a method on the validation rows, or for whatever --search
+    names, train the best in full, and measure it in a study in --out. The test rows have no part in the search. --out
+    keeps the trials as a study of optuna's (search/trials.db)."""
+    from lightune.search.asked import dimensions
+
+    where = Where(executor, address)
     others = names(arms) or ()
+    space = dimensions(search_over or ())
     config = StudyConfig(
         model=ModelConfig(model, max_length, truncate),
         data=DataConfig(
             data, text_column, label_column, split_column, group_column, positive_label, train_size, validation_size,
             test_size, data_seed,
         ),
-        arms=(method, *others),
+        arms=(_method(method, space), *others),
         training=TrainingConfig(
             epochs=epochs,
             max_steps=max_steps,
@@ -101,10 +152,29 @@ def search(
         seed=seed,
         keep_texts=not no_texts,
     )  # fmt: skip
-    from lightune.search import find_settings
+    from lightune.search import Place, find_settings
 
-    found = find_settings(config, out, trials, pruned=not unpruned, on_trial=_teller(quiet, as_json))
-    return run(found.config, out, quiet, as_json)
+    found = find_settings(
+        config,
+        out,
+        trials,
+        space,
+        minutes=minutes,
+        place=Place(storage, workers, executor, address),
+        pruned=not unpruned,
+        on_trial=_teller(quiet, as_json),
+    )
+    return run(found.config, out, quiet, as_json, where)
+
+
+def _method(asked: str | None, space: Sequence[Between | Among]) -> str:
+    """The method of the first trial. Raises ConfigError where it is none of those that are searched over."""
+    from lightune.search.space import METHOD, Among
+
+    several = [str(value) for one in space if one.option == METHOD and isinstance(one, Among) for value in one.values]
+    if asked is not None and several and asked not in several:
+        raise ConfigError(f"--method {asked}: it is none of --search method={','.join(several)}. Leave it out.")
+    return asked or (several[0] if several else "lora")
 
 
 def _teller(quiet: bool, as_json: bool) -> Callable[[Trial, Searched], None] | None:
@@ -116,29 +186,44 @@ def _teller(quiet: bool, as_json: bool) -> Callable[[Trial, Searched], None] | N
 def _print(trial: Trial, searched: Searched) -> None:
     from lightune.cli.output import progress_console, seconds
 
-    rung = len(trial.scores) - 1
-    values = ", ".join(f"{name.partition('.')[2].replace('_', ' ')} {value:g}" for name, value in trial.values.items())
-    score = "diverged" if trial.diverged else f"{searched.selected_by} {trial.scores[-1]:.4f}"
+    values = ", ".join(
+        f"{name.rpartition('.')[2].replace('_', ' ')} {_word(value)}" for name, value in trial.values.items()
+    )
     progress_console().print(
-        f"trial {trial.number + 1}: {values}: {score} by step {searched.rungs[rung]:,} of {searched.rungs[-1]:,} "
-        f"({seconds(trial.seconds)})",
+        f"trial {trial.number + 1}: {values}: {_came(trial, searched)} ({seconds(trial.seconds)})",
         markup=False,
         soft_wrap=True,
     )
 
 
+def _word(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _came(trial: Trial, searched: Searched) -> str:
+    """What came of the last work on a trial, in words."""
+    if trial.state == "failed" and not trial.diverged:
+        return f"failed: {trial.reason}"
+    if trial.state == "waiting" and trial.tries and trial.reason:
+        return f"tried again: {trial.reason}"
+    score = "diverged" if trial.diverged else f"{searched.selected_by} {trial.scores[-1]:.4f}"
+    return f"{score} by step {searched.rungs[len(trial.scores) - 1]:,} of {searched.rungs[-1]:,}"
+
+
 def _print_json(trial: Trial, searched: Searched) -> None:
     from lightune.cli.output import print_json
 
-    score = trial.scores[-1]
+    score = trial.scores[-1] if trial.scores else math.nan
     print_json(
         {
             "event": "trial",
             "number": trial.number,
             "values": dict(trial.values),
-            "step": searched.rungs[len(trial.scores) - 1],
+            "step": searched.rungs[len(trial.scores) - 1] if trial.scores else 0,
             "steps": searched.rungs[-1],
             searched.selected_by: score if math.isfinite(score) else None,
             "seconds": trial.seconds,
+            "state": trial.state,
+            "reason": trial.reason,
         }
     )

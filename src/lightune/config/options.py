@@ -60,7 +60,7 @@ class ModelConfig:
 class LoraConfig:
     """LoRA (Hu et al. 2021, arXiv 2106.09685): W + (alpha / rank) B A on each target module.
 
-    target_modules: names or name ends of modules; None: every linear layer below the head.
+    target_modules: names or name ends of modules, `attention`, `mlp`; None: every linear layer below the head.
     """
 
     rank: int = 8
@@ -145,12 +145,14 @@ class MethodsConfig:
 
     rate_trials: learning rates tried for each adapter in short trainings, judged by validation, before the long one;
     None: 3 where a study has several adapters, so that none loses by its default, and 0 where it has one. searched: in
-    how many trials `lightune search` has found the settings; 0 where they are somebody's own.
+    how many trials `lightune search` has found the settings; 0 where they are somebody's own. searched_over: what these
+    trials were drawn from, in words.
     """
 
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rate_trials: int | None = None
     searched: int = 0
+    searched_over: str = ""
 
 
 @dataclass(frozen=True)

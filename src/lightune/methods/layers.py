@@ -12,6 +12,9 @@ from lightune.catalogue import Shape
 from lightune.errors import ConfigError
 from lightune.models import find_blocks, first_adapted
 
+# Of a block's linear layers, what stands for those of its attention, and for the others.
+ATTENTION, MLP = "attention", "mlp"
+
 
 def linear_layers(model: PreTrainedModel, head: Sequence[str] = ()) -> list[str]:
     """Name every linear layer (torch's or GPT-2's Conv1D) of the backbone, the head's left out."""
@@ -76,19 +79,38 @@ def shape_of(model: PreTrainedModel, head: Sequence[str], steps: int) -> Shape:
 def asked_layers(
     model: PreTrainedModel, head: Sequence[str], asked: Sequence[str] | None, top_blocks: int | None = None
 ) -> list[str]:
-    """Name the linear layers that `asked` (names or name ends) means, of the `top_blocks` upper blocks; all of them
-    for None. Raises ConfigError."""
+    """Name the linear layers that `asked` means, of the `top_blocks` upper blocks; all of them for None.
+
+    asked: names, name ends, ATTENTION for all that is inside the blocks' attention, MLP for the blocks' other layers.
+    Raises ConfigError.
+    """
     layers = in_top_blocks(model, linear_layers(model, head), top_blocks)
     if asked is None:
         return layers
+    found: set[str] = set()
     for name in asked:
-        if not any(layer == name or layer.endswith(f".{name}") for layer in layers):
+        meant = {layer for layer in layers if layer == name or layer.endswith(f".{name}")}
+        if not meant and name in (ATTENTION, MLP):
+            meant = {layer for layer in layers if _part(model, layer) == name}
+        if not meant:
             known = sorted({layer.rpartition(".")[2] for layer in layers})
             where = "" if top_blocks is None else f" in its {top_blocks} top blocks"
             raise ConfigError(
-                f"--target-modules: {name!r} is none of this model's linear layers{where}; it has {', '.join(known)}."
+                f"--target-modules: {name!r} is none of this model's linear layers{where}; it has {', '.join(known)}. "
+                f"{ATTENTION} and {MLP} mean those of each block."
             )
-    return [layer for layer in layers if any(layer == name or layer.endswith(f".{name}") for name in asked)]
+        found |= meant
+    return [layer for layer in layers if layer in found]
+
+
+def _part(model: PreTrainedModel, layer: str) -> str | None:
+    """Which part of a block a linear layer belongs to: by the classes that it is inside; None outside the blocks."""
+    parts = layer.split(".")
+    above = [".".join(parts[:end]) for end in range(1, len(parts))]
+    if not any(name.rpartition(".")[2].isdigit() for name in above):
+        return None
+    inside = any("Attention" in type(model.get_submodule(name)).__name__ for name in above)
+    return ATTENTION if inside else MLP
 
 
 def shortened(model: PreTrainedModel, layers: Sequence[str]) -> list[str]:

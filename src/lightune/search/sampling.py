@@ -1,84 +1,75 @@
-"""Values of the next trial: drawn at random at first, then where earlier ones did well. The only place that imports
-optuna."""
+"""Values of the next trial: drawn at random at first, then where earlier ones did well."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
-from lightune.errors import ConfigError
-from lightune.search.space import Between, Space
-from lightune.search.trial import Trial
+from lightune.search.optunas import load_optuna, quiet_optuna
+from lightune.search.space import METHOD, Among, Between, Space
+from lightune.search.trial import RUNNING, Searched, Trial, Value
 
-INSTALL = "pip install 'lightune[search]'"
 # Trials before the sampler learns from what they gave.
 STARTUP = 8
 
 
-def check_installed() -> None:
-    """Raise ConfigError, saying what to install, where optuna is missing."""
-    _optuna()
-
-
-def propose(space: Space, trials: Sequence[Trial], seed: int, lower: bool) -> Mapping[str, float]:
-    """The values of the trial after `trials`; the first one's are the space's own.
+def propose(space: Space, searched: Searched, seed: int, method: str) -> Mapping[str, Value]:
+    """The values of the trial after those of `searched`; the first one's are the space's own.
 
     By a tree-structured Parzen estimator (Bergstra et al. 2011; optuna's). The same trials and seed give the same
-    values, whatever process asks. lower: whether less is better.
+    values, whatever process asks. method: of the trials where none is drawn.
     """
+    trials = searched.trials
     if not trials:
         return dict(space.first)
-    optuna = _optuna()
-    with _quiet(optuna):
+    with quiet_optuna() as optuna:
         sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=(100_003 * seed + len(trials)) % 2**32)
         study = optuna.create_study(sampler=sampler, direction="minimize")
-        distributions = {one.option: _distribution(optuna, one) for one in space.dimensions}
         for trial in trials:
-            study.add_trial(_told(optuna, trial, distributions, lower))
-        values = study.ask(distributions).params
+            study.add_trial(_told(optuna, trial, distributions(space, trial.values, method), searched.lower))
+        drawn = study.ask()
+        values: dict[str, Value] = {}
+        methods = next((one for one in space.dimensions if one.option == METHOD), None)
+        if methods is not None:  # first, since what else there is to draw depends on it
+            values[METHOD] = _drawn(drawn, methods)
+        for one in space.applying(str(values.get(METHOD, method))):
+            if one.option != METHOD:
+                values[one.option] = _drawn(drawn, one)
+    return values
+
+
+def distributions(space: Space, values: Mapping[str, Value], method: str) -> dict[str, Any]:
+    """What a trial with these values was drawn from, in optuna's words. method: where the values have none."""
+    optuna = load_optuna()
     return {
-        one.option: float(f"{values[one.option]:.3g}") if isinstance(one, Between) else values[one.option]
-        for one in space.dimensions
+        one.option: _distribution(optuna, one)
+        for one in space.applying(str(values.get(METHOD, method)))
+        if one.option in values
     }
 
 
-def _told(optuna: Any, trial: Trial, distributions: Mapping[str, Any], lower: bool) -> Any:
-    """A trial in optuna's words: all count as pruned, by which those that came further count for more."""
+def _drawn(trial: Any, one: Between | Among) -> Value:
+    if isinstance(one, Between):
+        value = float(f"{trial.suggest_float(one.option, one.low, one.high, log=True):.3g}")
+        return min(max(value, one.low), one.high)
+    found: Value = trial.suggest_categorical(one.option, one.values)
+    return found
+
+
+def _told(optuna: ModuleType, trial: Trial, drawn_from: Mapping[str, Any], lower: bool) -> Any:
+    """A trial in optuna's words: all that came to a rung count as pruned, by which those that came further count for
+    more, and those that are on the way to one as running."""
+    states = optuna.trial.TrialState
     return optuna.trial.create_trial(
-        state=optuna.trial.TrialState.PRUNED,
-        params={name: _within(trial.values[name], one) for name, one in distributions.items()},
-        distributions=distributions,
+        state=states.RUNNING if trial.state == RUNNING and not trial.scores else states.PRUNED,
+        params=dict(trial.values),
+        distributions=dict(drawn_from),
         intermediate_values={rung: score if lower else -score for rung, score in enumerate(trial.scores)},
     )
 
 
-def _within(value: float, distribution: Any) -> Any:
-    """Numbers that went through JSON as the sampler gave them."""
-    if hasattr(distribution, "choices"):
-        return next(choice for choice in distribution.choices if choice == value)
-    return min(max(value, distribution.low), distribution.high)
-
-
-def _distribution(optuna: Any, dimension: Any) -> Any:
+def _distribution(optuna: ModuleType, dimension: Between | Among) -> Any:
     if isinstance(dimension, Between):
         return optuna.distributions.FloatDistribution(dimension.low, dimension.high, log=True)
     return optuna.distributions.CategoricalDistribution(dimension.values)
-
-
-@contextmanager
-def _quiet(optuna: Any) -> Iterator[None]:
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise ConfigError(f"lightune search: the package optuna is needed: {INSTALL}") from error
-    return optuna

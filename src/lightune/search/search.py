@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lightune.arms import arm_kind
 from lightune.catalogue import METHODS
@@ -18,20 +20,29 @@ from lightune.disk import check_writable, told_of_the_disk
 from lightune.errors import ConfigError, RunError
 from lightune.progress import Progress, silent
 from lightune.records import RunKey, Splits, StudyResult, to_json
-from lightune.search.halving import Job, best_trial, next_job
-from lightune.search.sampling import check_installed, propose
-from lightune.search.space import Space, applied, default_space
-from lightune.search.trial import Searched, Trial, read_search, write_search
+from lightune.search.address import Address, address_of
+from lightune.search.budget import Budget
+from lightune.search.crew import Crew, InThisProcess, OnThisMachine
+from lightune.search.halving import best_trial
+from lightune.search.on_ray import OnRay, connected
+from lightune.search.optunas import load_optuna
+from lightune.search.running import OnTrial, Run, ended, recovered
+from lightune.search.space import BLOCKS, METHOD, TARGETS, Among, Between, Space, applied, default_space, settled
+from lightune.search.spec import TrialsSpec, hand_over, made
+from lightune.search.store import TrialStore, opened
+from lightune.search.trial import Searched, Trial, Value
 from lightune.study import Event, Executor, StudyFolder, in_worker, run_study
 from lightune.study.identity import check_same_study
-from lightune.study.preflight import check_model, check_prompts, check_selection
+from lightune.study.preflight import check_methods, check_model, check_prompts, check_selection
 from lightune.study.runs import read_record
 from lightune.study.study import writing_study
 
 if TYPE_CHECKING:
     from lightune.search.training import Trainings
 
-RECORD, TRIALS = "search.json", "trials"
+# Below the search's folder: what trials go on from, and what processes are told. Gone at the end.
+SCRATCH, HANDED = "trials", "handed"
+LOCAL, RAY = "local", "ray"
 
 
 @dataclass(frozen=True)
@@ -43,80 +54,160 @@ class Settings:
     config: StudyConfig
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where trials are kept and trained. storage: the URL of a database; None: a file in the study's folder. workers:
+    so many trials are trained at once, each in a process of its own where there are several. executor: `local`, or
+    `ray` for the nodes of the cluster at `address` (as in `clusters.connected`), which see `out` at the same path."""
+
+    storage: str | None = None
+    workers: int = 1
+    executor: str = LOCAL
+    address: str | None = None
+
+
 def run_search(
     config: StudyConfig,
     out: str | Path,
-    trials: int = 20,
-    space: Space | None = None,
+    trials: int | None = None,
+    space: Space | Sequence[Between | Among] = (),
     *,
+    minutes: float | None = None,
+    place: Place = Place(),
     pruned: bool = True,
     on_event: Callable[[Event], None] | None = None,
     executor: Executor = in_worker,
 ) -> StudyResult:
     """`find_settings`, then the study in `out` with the best of them. Raises what both raise."""
-    found = find_settings(config, out, trials, space, pruned=pruned)
+    found = find_settings(config, out, trials, space, minutes=minutes, place=place, pruned=pruned)
     return run_study(found.config, out, on_event, executor)
 
 
 def find_settings(
     config: StudyConfig,
     out: str | Path,
-    trials: int = 20,
-    space: Space | None = None,
+    trials: int | None = None,
+    space: Space | Sequence[Between | Among] = (),
     *,
+    minutes: float | None = None,
+    place: Place = Place(),
     pruned: bool = True,
-    on_trial: Callable[[Trial, Searched], None] | None = None,
+    on_trial: OnTrial | None = None,
     progress: Progress = silent,
 ) -> Settings:
-    """Search for the settings of the study's first arm in `trials` trials, kept in the study's folder `out`.
+    """Search for the settings of the study's first arm, and keep the trials as a study of optuna's in the folder `out`.
 
-    Trials are judged by `training.select_by` on validation alone; the test rows are not looked at. space: what is
-    searched over; None: learning rate, rank and the head's rate. pruned: by successive halving; else each trial is
-    trained in full. The same call again goes on, and one with more trials as long as the arm is not trained. on_trial:
-    hears of each trial that came to a rung. Raises InputError, RunError where every trial diverged, and MachineError
-    for a disk that takes no more.
+    Trials are judged by `training.select_by` on validation alone; the test rows are not looked at. trials: how many;
+    minutes: of all calls together, with time for the winner's training; 20 trials where neither is given. space:
+    what is searched over; dimensions alone stand in the place of the usual ones (learning rate, rank and the head's
+    rate), or beside them. pruned: by successive halving; else each trial is trained in full. on_trial: hears of each
+    trial that came to a rung or failed.
+
+    The same call again goes on, and one with more trials or minutes as long as the arm is not trained. With one worker
+    the same call gives the same trials; with several, what is drawn depends on which of them is done first. Raises
+    InputError, RunError where no trial could be trained, and MachineError for a disk or a database that takes no more.
     """
-    _check(config, trials)
+    budget = Budget(trials, minutes)
+    _check(config, budget, place)
     folder = StudyFolder(Path(out).expanduser())
     check_same_study(folder, config)
     splits = load_splits(config.data)
     for check in (check_prompts, check_selection):
         check(config, splits)
-    digest = check_model(config, splits)
+    space, digest = _checked(config, space, splits)
+    address = address_of(folder.search, place.storage, folder.root.absolute().name)
     check_writable("--out", folder.root)
-    folder.root.mkdir(parents=True, exist_ok=True)
-    with told_of_the_disk(folder.root), writing_study(folder):
-        searched = _Search(config, folder, splits, digest, trials, space, pruned, progress).run(on_trial)
-        shutil.rmtree(folder.search / TRIALS, ignore_errors=True)
-    winner = best_trial(searched.trials, len(searched.rungs), searched.selected_by == "loss")
+    search = _Search(config, folder, splits, digest, space, pruned, place, progress)
+    with ExitStack() as stack:
+        # What is wrong with a cluster or a database is to be said before anything is written.
+        if address.new and place.executor == RAY:
+            stack.enter_context(connected(place.address, place.workers))
+        if address.new and place.storage is not None:
+            with opened(address):
+                pass
+        folder.search.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(told_of_the_disk(folder.root))
+        stack.enter_context(writing_study(folder))
+        searched = search.run(address, budget, on_trial)
+        shutil.rmtree(folder.search / SCRATCH, ignore_errors=True)
+    return _settings(config, searched)
+
+
+def _settings(config: StudyConfig, searched: Searched) -> Settings:
+    winner = best_trial(searched.trials, len(searched.rungs), searched.lower)
+    count = len(searched.trials)
     if winner is None:
-        raise RunError(f"The training diverged in each of {trials} trials. Search among smaller learning rates.")
+        if all(trial.diverged for trial in searched.trials):
+            raise RunError(f"The training diverged in each of {count} trials. Search among smaller learning rates.")
+        reason = next(trial.reason for trial in searched.trials if trial.reason and not trial.diverged)
+        raise RunError(f"None of {count} trials could be trained. Of one it was said: {reason}")
     chosen = applied(config, winner.values)
-    methods = replace(chosen.methods, searched=len(searched.trials), rate_trials=0)
+    methods = replace(chosen.methods, searched=count, searched_over=searched.space, rate_trials=0)
     return Settings(searched, winner, replace(chosen, methods=methods))
 
 
-def _check(config: StudyConfig, trials: int) -> None:
+def _check(config: StudyConfig, budget: Budget, place: Place) -> None:
     """Raise ConfigError for what cannot be searched."""
-    check_installed()
-    method = METHODS.get(config.arms[0])
-    if method is None or not method.searchable:
-        known = ", ".join(name for name, one in METHODS.items() if one.searchable)
-        raise ConfigError(f"--method: one of {known} is expected, got {config.arms[0]!r}.")
+    load_optuna()
+    budget.check()
+    if place.workers < 1:
+        raise ConfigError(f"--workers: at least 1 is expected, got {place.workers}.")
+    if place.executor not in (LOCAL, RAY):
+        raise ConfigError(f"--executor: {LOCAL} or {RAY} is expected, got {place.executor!r}.")
+    if place.address is not None and place.executor != RAY:
+        raise ConfigError(f"--address {place.address}: it is a Ray cluster's; give --executor {RAY} too.")
     others = [arm for arm in config.arms[1:] if arm_kind(arm).trained]
     if others:
         raise ConfigError(
             f"--arms {others[0]}: arms that are not trained are expected beside the searched one, since its settings "
             "would be another's. Add it to the folder with lightune study afterwards."
         )
-    if trials < 1:
-        raise ConfigError(f"--trials: at least 1 is expected, got {trials}.")
     if config.data.folds is not None or config.curve.sizes or config.seeds != 1:
         raise ConfigError("lightune search: one test split, one seed and no curve are expected.")
 
 
+def _checked(
+    config: StudyConfig, space: Space | Sequence[Between | Among], splits: Splits
+) -> tuple[Space | tuple[Between | Among, ...], str | None]:
+    """The space with its blocks as numbers, and the digest of the model's weights. Raises InputError for a method,
+    blocks or modules that the model cannot be searched over."""
+    for method in _choices(config, space, METHOD):
+        found = METHODS.get(str(method))
+        if found is None or not found.searchable:
+            known = ", ".join(name for name, one in METHODS.items() if one.searchable)
+            raise ConfigError(f"--method: one of {known} is expected, got {str(method)!r}.")
+    from lightune.models import find_model
+
+    source = find_model(config.model.source)
+    blocks = int(getattr(source.config, "num_hidden_layers", 1))
+    space = space if isinstance(space, Space) else settled(space, blocks)
+    digest, seen = None, False
+    options = (METHOD, BLOCKS, TARGETS)
+    for values in product(*(_choices(config, space, option) for option in options)):
+        given = {option: value for option, value in zip(options, values, strict=True) if value is not None}
+        if not METHODS[str(values[0])].has_rank:
+            given.pop(TARGETS, None)
+        if seen:
+            check_methods(applied(config, given), source, splits)
+        else:
+            digest, seen = check_model(applied(config, given), splits), True
+    return space, digest
+
+
+def _choices(
+    config: StudyConfig, space: Space | Sequence[Between | Among], option: str
+) -> tuple[Value, ...] | tuple[None]:
+    """What is searched over of an option that has words or whole numbers; what the configuration has where it is not
+    searched over, None for its own."""
+    dimensions = space.dimensions if isinstance(space, Space) else space
+    for one in dimensions:
+        if one.option == option and isinstance(one, Among):
+            return one.values
+    return (config.arms[0],) if option == METHOD else (None,)
+
+
 class _Search:
-    """The trials of one search, kept in the study's folder."""
+    """The trials of one search, kept in the study's folder or a database that it names."""
 
     def __init__(
         self,
@@ -124,82 +215,98 @@ class _Search:
         folder: StudyFolder,
         splits: Splits,
         digest: str | None,
-        count: int,
-        space: Space | None,
+        space: Space | tuple[Between | Among, ...],
         pruned: bool,
+        place: Place,
         progress: Progress,
     ) -> None:
+        self.place = place
         self.config = config
         self.folder = folder
         self.splits = splits
-        self.count = count
         self.space = space
-        self.pruned = pruned
         self.progress = progress
-        self.path = folder.search / RECORD
+        facts = splits.facts
+        self.spec = TrialsSpec(
+            config=config,
+            label_names=splits.label_names,
+            positive_label=facts.positive_label,
+            fingerprint=facts.fingerprint,
+            train_size=len(splits.train),
+            scratch=str((folder.search / SCRATCH).absolute()),
+            cache=str(folder.cache.absolute()),
+            pruned=pruned,
+        )
         # The other arms have no part in it.
-        told = [config_to_dict(replace(config, arms=config.arms[:1])), splits.facts.fingerprint, digest, pruned]
-        told.append(to_json(space) if space is not None else None)
+        told: list[Any] = [config_to_dict(replace(config, arms=config.arms[:1])), facts.fingerprint, digest, pruned]
+        told.append(to_json(space) if isinstance(space, Space) else [to_json(one) for one in space])
         self.fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
-    def run(self, on_trial: Callable[[Trial, Searched], None] | None) -> Searched:
+    def run(self, address: Address, budget: Budget, on_trial: OnTrial | None) -> Searched:
         """Do what is not done yet."""
-        searched = read_search(self.path)
-        if searched is not None and searched.fingerprint != self.fingerprint:
+        with opened(address) as store:
+            searched = store.read()
+            if searched is not None:
+                self._check_same(searched)
+                searched = recovered(store, searched)
+                if budget.next(searched, searched.spent) is None:
+                    return ended(store, searched, searched.spent)
+            self._check_open()
+            (self.folder.search / SCRATCH).mkdir(exist_ok=True)
+            with self._crew() as crew:
+                return self._with_crew(store, searched, crew, budget, on_trial)
+
+    def _with_crew(
+        self, store: TrialStore, searched: Searched | None, crew: Crew, budget: Budget, on_trial: OnTrial | None
+    ) -> Searched:
+        facts = crew.facts()
+        space = self.space if isinstance(self.space, Space) else default_space(self.config, facts.rate, self.space)
+        if searched is None:
+            searched = Searched(self.fingerprint, facts.selected_by, facts.rungs, space=space.words)
+            store.begin(searched)
+        run = Run(store, searched, space, budget, self.config.seed, self.config.arms[0])
+        return run.with_crew(crew, on_trial)
+
+    @contextmanager
+    def _crew(self) -> Iterator[Crew]:
+        """Who trains. Where others do, they are handed the training and the validation rows alone."""
+        place, handed = self.place, (self.folder.search / HANDED).absolute()
+        with ExitStack() as stack:
+            crew: Crew
+            if place.executor == RAY:
+                ray = stack.enter_context(connected(place.address, place.workers))
+                hand_over(handed, self.spec, self.splits)
+                crew = OnRay(ray, handed, place.workers)
+            elif place.workers > 1:
+                hand_over(handed, self.spec, self.splits)
+                crew = OnThisMachine(handed, place.workers, self.folder.search)
+            else:
+                crew = InThisProcess(self._trainings)
+            # No text is to stay there, however this ends.
+            stack.callback(shutil.rmtree, handed, ignore_errors=True)
+            try:
+                yield crew
+            except BaseException:
+                crew.close(at_once=True)
+                raise
+            crew.close(at_once=False)
+
+    def _trainings(self) -> Trainings:
+        return made(self.spec, self.splits.train, self.splits.validation, self.progress)
+
+    def _check_same(self, searched: Searched) -> None:
+        if searched.fingerprint != self.fingerprint:
             raise ConfigError(
                 f"--out {self.folder.root}: it holds another search, of other rows, weights, options or values. Name "
                 "another folder, or give the same options."
             )
-        if searched is not None and self._next(searched) is None:
-            return searched
-        self._check_open()
-        trainings = self._trainings()
-        space = self.space or default_space(self.config, trainings.rate)
-        searched = searched or Searched(self.fingerprint, trainings.selected_by, trainings.rungs)
-        while (job := self._next(searched)) is not None:
-            trials = searched.trials
-            if job.number < len(trials):
-                trial = trials[job.number]
-            else:
-                trial = Trial(job.number, propose(space, trials, self.config.seed, trainings.lower))
-            score, seconds = trainings.train(trial.number, trial.values, job.rung)
-            trial = replace(trial, scores=(*trial.scores, score), seconds=trial.seconds + seconds)
-            searched = replace(searched, trials=(*trials[: job.number], trial, *trials[job.number + 1 :]))
-            write_search(self.path, searched)
-            if on_trial is not None:
-                on_trial(trial, searched)
-        return searched
-
-    def _trainings(self) -> Trainings:
-        """What trains the trials; it is handed the training and the validation rows alone."""
-        # Here, since it loads torch and the model.
-        from lightune.arms.base import ArmContext
-        from lightune.search.training import Trainings
-
-        facts, train = self.splits.facts, self.splits.train
-        context = ArmContext(
-            spec=self.config.arms[0],
-            config=self.config,
-            label_names=self.splits.label_names,
-            positive_label=facts.positive_label,
-            data_fingerprint=facts.fingerprint,
-            seed=self.config.seed,
-            train_size=len(train),
-            scratch=self.folder.search / TRIALS,
-            cache=self.folder.cache,
-            progress=self.progress,
-        )
-        return Trainings(context, train, self.splits.validation, self.pruned)
-
-    def _next(self, searched: Searched) -> Job | None:
-        return next_job(searched.trials, self.count, len(searched.rungs), searched.selected_by == "loss")
 
     def _check_open(self) -> None:
         """Raise ConfigError where the arm is trained already: more trials could find another winner."""
-        arm = self.config.arms[0]
-        record = read_record(self.folder.run(RunKey(arm, len(self.splits.train), self.config.seed)))
-        if record is not None and record.status == "done":
-            raise ConfigError(
-                f"--out {self.folder.root}: its arm {arm!r} is trained already, by what fewer trials or none have "
-                "found. Name another folder for this search."
-            )
+        for arm in map(str, _choices(self.config, self.space, METHOD)):
+            record = read_record(self.folder.run(RunKey(arm, len(self.splits.train), self.config.seed)))
+            if record is not None and record.status == "done":
+                raise ConfigError(
+                    f"--out {self.folder.root}: its arm {arm!r} is trained already, by what fewer trials or none have "
+                    "found. Name another folder for this search."
+                )

@@ -1,26 +1,30 @@
-"""What is kept of a search: its trials, how far each came, and what validation said there."""
+"""What a search consists of: its trials, how far each came, and what validation said there."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from lightune.records import dumps, from_json
-from lightune.whole import write_whole
+# A trial that is to go on, or may; one that is being trained; and how each ends: trained in full, passed over, failed.
+WAITING, RUNNING, COMPLETE, PRUNED, FAILED = "waiting", "running", "complete", "pruned", "failed"
+
+Value = float | int | str
 
 
 @dataclass(frozen=True)
 class Trial:
     """One set of values. scores: what validation said at each rung that it came to, the best look up to there; NaN
-    where it diverged. seconds: what its training took so far."""
+    where it diverged. seconds: what its training took so far. state: one of the five above. reason: why it failed, or
+    was tried again. tries: how many processes have died at it."""
 
     number: int
-    values: Mapping[str, float]
+    values: Mapping[str, Value]
     scores: tuple[float, ...] = ()
     seconds: float = 0.0
+    state: str = WAITING
+    reason: str | None = None
+    tries: int = 0
 
     @property
     def diverged(self) -> bool:
@@ -31,26 +35,25 @@ class Trial:
 @dataclass(frozen=True)
 class Searched:
     """A search as far as it is done. fingerprint: of all that it depends on. rungs: steps at which trials are compared,
-    the last one all of them. selected_by: the metric on validation."""
+    the last one all of them. selected_by: the metric on validation. space: what is searched over, in words. spent:
+    seconds that all calls together took up to the last rung that a trial came to."""
 
     fingerprint: str
     selected_by: str
     rungs: tuple[int, ...]
     trials: tuple[Trial, ...] = ()
+    space: str = ""
+    spent: float = 0.0
 
+    @property
+    def lower(self) -> bool:
+        """Whether less of the metric is better."""
+        return self.selected_by == "loss"
 
-def read_search(path: Path) -> Searched | None:
-    """What `write_search` wrote; None where nothing can be read."""
-    try:
-        return from_json(Searched, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def write_search(path: Path, searched: Searched) -> None:
-    """Keep it, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, dumps(searched))
+    def with_trial(self, trial: Trial) -> Searched:
+        """The same with `trial` in the place of the one of its number, or as the next one."""
+        trials = (*self.trials[: trial.number], trial, *self.trials[trial.number + 1 :])
+        return replace(self, trials=trials)
 
 
 def ranked(trials: Sequence[Trial], rung: int, lower: bool) -> list[Trial]:
