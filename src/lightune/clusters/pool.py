@@ -112,6 +112,8 @@ class Pool(Generic[Unit]):
             max_task_retries=0,
             concurrency_groups={_GROUP: 1},
         )(make)
+        told = ray.exceptions
+        self._lost = (told.RayActorError, told.OutOfMemoryError, told.WorkerCrashedError, told.NodeDiedError)
         # By what they have promised: that they are there, or their unit.
         self._promised: dict[Any, _Member[Unit]] = {}
         self._idle: list[_Member[Unit]] = []
@@ -176,7 +178,7 @@ class Pool(Generic[Unit]):
         unit = member.unit
         try:
             self._get(promise)
-        except self._ray.exceptions.RayActorError as error:
+        except self._lost as error:
             self._end(member)
             self._count_death(unit, _why(error), words)
             if unit is not None:
@@ -184,6 +186,8 @@ class Pool(Generic[Unit]):
                 waiting.appendleft(unit)
             self._start()
             return
+        except self._ray.exceptions.RayError as error:
+            raise RunError(f"Ray says of a worker: {str(error).splitlines()[0]}") from error
         self._heard = time.monotonic()
         member.unit = member.asked = None
         self._idle.append(member)
@@ -193,7 +197,7 @@ class Pool(Generic[Unit]):
             on_done(unit)
 
     def _get(self, promise: Any) -> Any:
-        """What was promised. Raises RayActorError where the actor died, else what went wrong in it."""
+        """What was promised. Raises one of `_lost` where the actor died, else what went wrong in it."""
         try:
             return self._ray.get(promise)
         except self._ray.exceptions.RayTaskError as error:
@@ -249,6 +253,6 @@ def _why(error: Exception) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     if "creation task" in said and lines:
         return lines[-1].rstrip(".")
-    if "memory pressure" in said or "OOM" in said or "out of memory" in said.lower():
+    if type(error).__name__ == "OutOfMemoryError" or "running low on memory" in said:
         return "its node ran out of memory"
-    return "its node died" if "node" in said and "died because its node" in said else "its process died"
+    return "its node died" if "because its node has died" in said else "its process was killed or crashed"

@@ -83,6 +83,7 @@ class OutputFolder:
             self.place.sweep()
             yield
         finally:
+            self.place.sweep()  # what workers that were killed have left
             lock.release(remove=True)
             if not any(path.iterdir()):
                 path.rmdir()
