@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lightune.clusters import Pool, Share, pool, room_for
+from lightune.clusters import Needs, Pool, pool, room_for
 from lightune.errors import ConfigError, DataError, RunError
 from tests.fixtures.two_nodes import TwoNodes, two_nodes
 
@@ -53,13 +53,13 @@ class Marker:
         return self._done
 
 
-SHARE = Share(1, memory=10**8)
+NEEDS = Needs(1, 0, 10**8)
 
 
 def work(nodes: TwoNodes, folder: Path, units: list[str], loading: str = "") -> tuple[list[str], list[tuple[str, int]]]:
     done: list[str] = []
     told: list[tuple[str, int]] = []
-    made = Pool[str](nodes.ray, Marker, (folder, loading), SHARE, 2)
+    made = Pool[str](nodes.ray, Marker, (folder, loading), NEEDS, 2)
     made.work(units, done.append, lambda unit, rows: told.append((unit, rows)), lambda unit: f"unit {unit}")
     return done, told
 
@@ -105,7 +105,7 @@ def test_workers_that_die_before_they_begin_end_it(two_nodes, tmp_path, loading,
 
 def test_where_nobody_answers_it_ends(two_nodes, tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "PATIENCE", 1.0)
-    nowhere = Pool[str](two_nodes.ray, Marker, (tmp_path,), Share(64), 1)
+    nowhere = Pool[str](two_nodes.ray, Marker, (tmp_path,), Needs(64, 0, 0), 1)
     with pytest.raises(RunError, match="No worker has answered for 1 s"):
         nowhere.work(["a"], print, print, str)
 
@@ -119,19 +119,19 @@ def test_an_interrupt_leaves_no_actor(two_nodes, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("share", "asked", "said"),
+    ("needs", "asked", "said"),
     [
-        (Share(1, gpus=1), None, r"--workers 1: each asks for 1 CPU, 1 GPU, .* room for 0.*1 CPUs, 0 GPUs"),
-        (Share(2), None, "each asks for 2 CPUs"),
-        (Share(1, memory=10**12), None, "1000.0 GB of memory"),
-        (Share(1), 3, "--workers 3: .* room for 2"),
+        (Needs(1, 1, 0), None, r"--workers 1: each asks for 1 CPU, 1 GPU and .* room for 0.*\(1 CPU, no GPU"),
+        (Needs(2, 0, 0), None, "each asks for 2 CPUs"),
+        (Needs(1, 0, 10**12), None, "1000.0 GB of memory"),
+        (Needs(1, 0, 0), 3, "--workers 3: .* room for 2"),
     ],
 )
-def test_more_than_the_cluster_has_is_refused(two_nodes, share, asked, said):
+def test_more_than_the_cluster_has_is_refused(two_nodes, needs, asked, said):
     with pytest.raises(ConfigError, match=said):
-        room_for(two_nodes.ray, share, asked)
+        room_for(two_nodes.ray, needs, asked)
 
 
 def test_there_are_as_many_workers_as_have_room(two_nodes):
-    assert room_for(two_nodes.ray, Share(1), None) == 2
-    assert room_for(two_nodes.ray, Share(1), 1) == 1
+    assert room_for(two_nodes.ray, Needs(1, 0, 0), None) == 2
+    assert room_for(two_nodes.ray, Needs(1, 0, 0), 1) == 1

@@ -23,6 +23,7 @@ ARMS = (
 )
 BEFORE = "Before it runs"
 DATA, LEARN, ADAPT, SHOW = "Data", "Training", "LoRA and other methods", "Output"
+WHERE = "On a cluster"
 PROMPT, MORE, LOOK = "Zero-shot and probe", "Is more data worth it", "Where it is right and wrong"
 
 Out = Annotated[Path, Option(help="The study's folder; the same command again resumes there.")]
@@ -132,4 +133,26 @@ Plan = Annotated[
 ]
 Estimate = Annotated[
     bool, Option("--estimate", help="Only predict what each arm will take here.", rich_help_panel=BEFORE)
+]
+Executor = Annotated[
+    str,
+    Option(
+        help="Where runs run: `local`, one after the other here, or `ray`, several at once on a cluster.",
+        rich_help_panel=WHERE,
+    ),
+]
+Address = Annotated[
+    str | None,
+    Option(
+        help="HOST:PORT of the Ray cluster's head; without it RAY_ADDRESS's, else a cluster on this machine while it "
+        "runs.",
+        rich_help_panel=WHERE,
+    ),
+]
+CpusPerRun = Annotated[
+    int | None, Option(help="As many as let all runs go at once, without it.", rich_help_panel=WHERE)
+]
+GpusPerRun = Annotated[
+    float | None,
+    Option(help="Of each run with a model, 0 to 1; 1 where the cluster has any, without it.", rich_help_panel=WHERE),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from lightune.cli.options import Address
 from lightune.cli.predict_folder import LOCAL, RAY, check_engine, check_folder, is_folder, label_folder
 from lightune.errors import ConfigError
 
@@ -66,10 +67,7 @@ def predict(
     engine: Annotated[
         str, Option(help="What labels a folder of Parquet: `local`, this process, or `ray`, a cluster.")
     ] = LOCAL,
-    address: Annotated[
-        str | None,
-        Option(help="HOST:PORT of the Ray cluster's head; RAY_ADDRESS without it, else a cluster on this machine."),
-    ] = None,
+    address: Address = None,
     workers: Annotated[int | None, Option(help="Processes that label; without it as many as have room.")] = None,
     cpus_per_worker: Annotated[int | None, Option(help="CPUs, and threads, of each; 1 without it.")] = None,
     gpus_per_worker: Annotated[

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lightune.cli import options as o
 from lightune.cli import values as v
+from lightune.cli.where import LOCAL, Where
 from lightune.config import (
     DEFAULT_ARMS,
     POOLINGS,
@@ -22,6 +23,7 @@ from lightune.config import (
 )
 from lightune.errors import ConfigError
 
+HERE = Where()
 TRAIN = TrainingConfig()
 LORA = LoraConfig()
 CURVE = CurveConfig()
@@ -87,6 +89,10 @@ def study(
     as_json: o.AsJson = False,
     plan: o.Plan = False,
     estimate: o.Estimate = False,
+    executor: o.Executor = LOCAL,
+    address: o.Address = None,
+    cpus_per_run: o.CpusPerRun = None,
+    gpus_per_run: o.GpusPerRun = None,
 ) -> int:
     """Measure every arm on the same test rows, compare, and say whether fine-tuning is worth it; write results and a
     report to --out."""
@@ -112,11 +118,14 @@ def study(
         seeds=seeds,
         keep_texts=not no_texts,
     )  # fmt: skip
+    where = Where(executor, address, cpus_per_run, gpus_per_run)
     if plan and estimate:
         raise ConfigError("--plan, --estimate: one of them is expected.")
+    if (plan or estimate) and where.executor != LOCAL:
+        raise ConfigError("--plan, --estimate: they are of this machine alone; leave --executor out.")
     if plan:
         return _plan(config, as_json)
-    return _estimate(config, quiet, as_json) if estimate else run(config, out, quiet, as_json)
+    return _estimate(config, quiet, as_json) if estimate else run(config, out, quiet, as_json, where)
 
 
 def _plan(config: StudyConfig, as_json: bool) -> int:
@@ -152,7 +161,7 @@ def _estimate(config: StudyConfig, quiet: bool, as_json: bool) -> int:
     return 1 if any(arm.run is None for arm in found.arms) else 0
 
 
-def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:
+def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool, where: Where = HERE) -> int:
     """Run the study, show what came of it, and return the exit code."""
     from lightune.cli.study_view import JsonView, QuietView, TerminalView
 
@@ -160,7 +169,8 @@ def run(config: StudyConfig, out: Path, quiet: bool, as_json: bool) -> int:
     with view:
         from lightune.study import run_study
 
-        result = run_study(config, out, view.on_event)
+        with where.opened() as executor:
+            result = run_study(config, out, view.on_event, executor)
     view.show(result, out)
     failed = any(arm.status != "done" for arm in result.arms) or any(curve.failed for curve in result.findings.curves)
     return 1 if failed else 0

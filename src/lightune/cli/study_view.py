@@ -17,11 +17,14 @@ from lightune.cli.output import console, print_json, progress_console, seconds
 from lightune.data.splits import CROSS_VALIDATION_OFFER
 from lightune.evaluation import flipped
 from lightune.progress import NOTE, NOTICE
-from lightune.records import Comparison, Cost, Metric, StudyResult, to_json
+from lightune.records import Comparison, Cost, Metric, RunKey, StudyResult, to_json
 
 if TYPE_CHECKING:
     from lightune.study import Event
 
+# Of runs that go on at once; a terminal has no room for those of a large cluster.
+MOST_BARS = 12
+WAITING = "waiting for a run to begin"
 PHASES = {
     "train": "training",
     "features": "frozen features",
@@ -89,7 +92,7 @@ class _TimeLeft(ProgressColumn):
 
 
 class TerminalView(QuietView):
-    """A bar with the time left for each run, and a table at the end."""
+    """A bar with the time left for each run that is going on, and a table at the end."""
 
     def __init__(self) -> None:
         target = progress_console()
@@ -103,12 +106,13 @@ class TerminalView(QuietView):
             transient=True,
             disable=not target.is_terminal,  # a stopped bar leaves an empty line in a file
         )
-        self.task: TaskID | None = None
-        self.phase = ""
+        # By run; None is for what is no run's.
+        self.shown: dict[RunKey | None, TaskID] = {}
+        self.phases: dict[RunKey | None, str] = {}
 
     def __enter__(self) -> Self:
         self.bars.start()
-        self.task = self.bars.add_task("reading the data", total=None, facts="")
+        self._bar(None, "reading the data", None)
         return self
 
     def __exit__(
@@ -120,21 +124,25 @@ class TerminalView(QuietView):
         """Move the bar."""
         if event.kind == "data" and event.splits is not None:
             self._say(_data_line(event))
+            self._bar(None, WAITING, None)
         elif event.kind == "start" and event.run is not None:
-            self._bar(f"{event.title}: loading", None)
+            self._drop(None)
+            self._bar(event.run, f"{event.title}: loading", None)
         elif event.kind == "progress" and event.run is not None:
             self._progress(event)
         elif event.kind == "kept" and event.run is not None:
             self._say(f"{event.title}: done before, kept")
         elif event.kind in ("done", "failed"):
             self._say(_run_line(event))
-            self._bar("evaluating", None)
+            self._drop(event.run)
+            if not self.shown:
+                self._bar(None, WAITING, None)
         elif event.kind == "ranked":
             self._say(event.phase)
         elif event.kind == "notice":
             self._say(f"{event.title}: {event.phase}" if event.title else event.phase)
         elif event.kind == "evaluate":
-            self._bar(f"evaluating: {event.phase}", None)
+            self._bar(None, f"evaluating: {event.phase}", None)
 
     def show(self, result: StudyResult, out: Path) -> None:
         """Print the arms, the comparisons and where everything lies."""
@@ -166,26 +174,33 @@ class TerminalView(QuietView):
         target.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
 
     def _progress(self, event: Event) -> None:
-        assert event.run is not None
-        if event.phase != self.phase:
+        if event.phase != self.phases.get(event.run, ""):
             name = PHASES.get(event.phase, event.phase)
-            self._bar(f"{event.title}: {name}", event.total)
-            self.phase = event.phase
+            self._bar(event.run, f"{event.title}: {name}", event.total)
+            self.phases[event.run] = event.phase
         facts = event.facts or {}
         if NOTE in facts:
             self._say(f"{event.title}: {facts[NOTE]}")
         shown = [f"{label} {facts[name]:.3f}" for name, label in SHOWN_FACTS.items() if name in facts]
-        assert self.task is not None
-        self.bars.update(self.task, completed=event.done, total=event.total)
+        task = self.shown[event.run]
+        self.bars.update(task, completed=event.done, total=event.total)
         if shown:
-            self.bars.update(self.task, facts=", ".join(shown))
+            self.bars.update(task, facts=", ".join(shown))
 
-    def _bar(self, description: str, total: int | None) -> None:
-        """Start a new bar in the old one's place, so that its clock counts this phase alone."""
-        if self.task is not None:
-            self.bars.remove_task(self.task)
-        self.task = self.bars.add_task(description, total=total, facts="")
-        self.phase = ""
+    def _bar(self, run: RunKey | None, description: str, total: int | None) -> None:
+        """Start the run's bar anew, so that its clock counts this phase alone."""
+        if run in self.shown and total is not None:
+            self.bars.reset(self.shown[run], total=total, description=description, facts="")
+            return
+        self._drop(run)
+        self.shown[run] = self.bars.add_task(description, total=total, facts="", visible=len(self.shown) < MOST_BARS)
+
+    def _drop(self, run: RunKey | None) -> None:
+        if run in self.shown:
+            self.bars.remove_task(self.shown.pop(run))
+            self.phases.pop(run, None)
+        for task in list(self.shown.values())[:MOST_BARS]:
+            self.bars.update(task, visible=True)
 
     def _say(self, line: str) -> None:
         self.bars.console.print(line, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
+from lightune.clusters.nodes import Needs, Node, nodes
 from lightune.errors import ConfigError, LightuneError, RunError
 
 # A unit whose worker dies so often is not tried again, and no more workers are begun that die before their first one.
@@ -38,54 +39,26 @@ class Worker(Protocol[Given]):
         ...
 
 
-@dataclass(frozen=True)
-class Share:
-    """What a worker takes of a node. memory: bytes."""
-
-    cpus: int
-    gpus: float = 0.0
-    memory: int = 0
-
-    @property
-    def words(self) -> str:
-        """For messages."""
-        said = [f"{self.cpus} CPU{'s' * (self.cpus > 1)}"]
-        if self.gpus:
-            said.append(f"{self.gpus:g} GPU{'s' * (self.gpus > 1)}")
-        return ", ".join([*said, f"{self.memory / 1e9:.1f} GB of memory"])
-
-
-def has_gpus(ray: ModuleType) -> bool:
-    """Whether a node of the cluster has a GPU."""
-    return any(node.get("GPU", 0) > 0 for node in _nodes(ray))
-
-
-def room_for(ray: ModuleType, share: Share, asked: int | None) -> int:
-    """How many workers are to be started: as many as were asked for, else as many as have room at a time.
+def room_for(ray: ModuleType, needs: Needs, asked: int | None) -> int:
+    """How many workers are to be started, each with its needs: as many as were asked for, else as many as have room at
+    a time.
 
     Raises ConfigError where the cluster does not have room for so many, or for one.
     """
-    nodes = _nodes(ray)
-    room = sum(_fitting(node, share) for node in nodes)
+    there = nodes(ray)
+    room = sum(_fitting(node, needs) for node in there)
     if room < (asked or 1):
-        there = "; ".join(
-            f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs, {node.get('memory', 0) / 1e9:.1f} GB"
-            for node in nodes[:8]
-        )
+        told = "; ".join(map(str, there[:8])) or "none takes work"
         raise ConfigError(
-            f"--workers {asked or 1}: each asks for {share.words}, and the cluster has room for {room}. Its nodes: "
-            f"{there}{'; …' if len(nodes) > 8 else ''}. Ask for fewer, or for less each."
+            f"--workers {asked or 1}: each asks for {needs}, and the cluster has room for {room}. Its nodes: {told}"
+            f"{'; …' if len(there) > 8 else ''}. Ask for fewer, or for less each."
         )
     return asked or room
 
 
-def _nodes(ray: ModuleType) -> list[dict[str, float]]:
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _fitting(node: dict[str, float], share: Share) -> int:
-    asked = {"CPU": share.cpus, "GPU": share.gpus, "memory": share.memory}
-    return min(math.floor(node.get(name, 0) / amount) for name, amount in asked.items() if amount)
+def _fitting(node: Node, needs: Needs) -> int:
+    pairs = ((node.cpus, needs.cpus), (node.gpus, needs.gpus), (node.memory, needs.memory))
+    return min(math.floor(there / asked) for there, asked in pairs if asked)
 
 
 @dataclass
@@ -98,15 +71,15 @@ class _Member(Generic[Unit]):
 
 
 class Pool(Generic[Unit]):
-    """`size` actors that `make` makes of a worker's class and its arguments, each with its share of a node. An actor
-    that dies is replaced, on whichever node has room."""
+    """`size` actors that `make` makes of a worker's class and its arguments, each with what it needs of a node. One that
+    dies is replaced, on whichever node has room."""
 
-    def __init__(self, ray: ModuleType, make: type, arguments: Sequence[Any], share: Share, size: int) -> None:
+    def __init__(self, ray: ModuleType, make: type, arguments: Sequence[Any], needs: Needs, size: int) -> None:
         self._ray, self._arguments, self._size = ray, arguments, size
         self._class = ray.remote(
-            num_cpus=share.cpus,
-            num_gpus=share.gpus,
-            memory=share.memory,
+            num_cpus=needs.cpus,
+            num_gpus=needs.gpus,
+            memory=needs.memory,
             scheduling_strategy="SPREAD",
             max_restarts=0,
             max_task_retries=0,

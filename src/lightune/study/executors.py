@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from lightune.disk import disk_fault
 from lightune.errors import LightuneError, OutOfMemory
@@ -23,6 +26,8 @@ from lightune.whole import write_whole
 
 # A worker that is asked to stop has so long to save; this process has to leave within 10 s.
 STOP_SECONDS = 8.0
+# How long an exception that another thread raises in this one may have to wait.
+WAKE_SECONDS = 0.5
 # What a worker leaves with that was asked to stop.
 TERMINATED = 143
 # The key of the last line of a worker that failed: there may be no room for a record.
@@ -96,7 +101,7 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
         last: dict[str, str] = {}
         try:
             assert process.stdout is not None
-            for line in process.stdout:
+            for line in _lines(process.stdout):
                 last = _pass_on(line, progress) or last
             code = process.wait()
         except BaseException:
@@ -110,6 +115,26 @@ def _in_worker(spec: RunSpec, progress: Progress) -> RunRecord:
     if _killed_for_memory(code, folder, began):
         raise OutOfMemory("The run's process was killed, most likely because the machine ran out of memory.")
     return record or failed_record(spec, last.get(FAILED) or _why(code, folder))
+
+
+def _lines(stream: IO[str]) -> Iterator[str]:
+    """The lines of `stream`, as they come. Whoever waits for them comes back to Python now and then, so that what
+    another thread raises in this one (Ray does, where a task is cancelled) gets through."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        with contextlib.suppress(ValueError):  # closed, since nobody waits for them any more
+            for line in stream:
+                lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        with contextlib.suppress(queue.Empty):
+            line = lines.get(timeout=WAKE_SECONDS)
+            if line is None:
+                return
+            yield line
 
 
 def _pass_on(line: str, progress: Progress) -> dict[str, str] | None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lightune.arms.base import Predicted
 
 CUT = "cut.json"
+# Written last, so that all the others are there with it.
+FACTS = "facts.json"
 
 
 def write_splits(folder: Path, splits: Splits) -> None:
@@ -29,12 +31,12 @@ def write_splits(folder: Path, splits: Splits) -> None:
     for at, rows in enumerate(splits.extra.values()):
         save_rows(rows, folder / f"extra-{at}.parquet")
     values = {"facts": to_json(splits.facts), "extra": list(splits.extra)}
-    write_whole(folder / "facts.json", json.dumps(values))
+    write_whole(folder / FACTS, json.dumps(values))
 
 
 def read_splits(folder: Path) -> Splits:
     """Read what `write_splits` wrote."""
-    values = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    values = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     extra = {name: load_rows(folder / f"extra-{at}.parquet") for at, name in enumerate(values["extra"])}
     train, validation, test = (load_rows(folder / f"{name}.parquet") for name in ("train", "validation", "test"))
     return Splits(train, validation, test, extra, from_json(DataFacts, values["facts"]))

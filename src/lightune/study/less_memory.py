@@ -27,17 +27,26 @@ def with_less_memory(spec: RunSpec, progress: Progress, attempt: Callable[[RunSp
             return attempt(spec, progress)
         except OutOfMemory as error:
             said = str(error)
-        before = _halvings(Path(spec.folder) / CHECKPOINTS)
-        if before is None:
-            return failed_record(spec, f"{said} {TO_TRY}")
-        halvings = max(before, spec.halvings) + 1
-        if halvings > MOST_HALVINGS:
-            tried = f"Micro-batches were halved {MOST_HALVINGS} times, which was not enough."
-            return failed_record(spec, f"{said} {tried} {TO_TRY}")
-        spec = replace(spec, halvings=halvings)
+        smaller = halved(spec, said, progress)
+        if isinstance(smaller, RunRecord):
+            return smaller
+        spec = smaller
         gc.collect()  # a model of this process's own may be held by a ring of references
-        how = "It goes on from its last checkpoint with half the micro-batch, and the same rows in each step"
-        progress(NOTICE, halvings, MOST_HALVINGS, {"said": f"{said} {how} ({halvings} of {MOST_HALVINGS} times)."})
+
+
+def halved(spec: RunSpec, said: str, progress: Progress) -> RunSpec | RunRecord:
+    """The run that was out of memory, as `said` says in a sentence, with half the micro-batch, of which `progress`
+    hears; its failed record where it was not in training, or has been halved MOST_HALVINGS times."""
+    before = _halvings(Path(spec.folder) / CHECKPOINTS)
+    if before is None:
+        return failed_record(spec, f"{said} {TO_TRY}")
+    halvings = max(before, spec.halvings) + 1
+    if halvings > MOST_HALVINGS:
+        tried = f"Micro-batches were halved {MOST_HALVINGS} times, which was not enough."
+        return failed_record(spec, f"{said} {tried} {TO_TRY}")
+    how = "It goes on from its last checkpoint with half the micro-batch, and the same rows in each step"
+    progress(NOTICE, halvings, MOST_HALVINGS, {"said": f"{said} {how} ({halvings} of {MOST_HALVINGS} times)."})
+    return replace(spec, halvings=halvings)
 
 
 def _halvings(checkpoints: Path) -> int | None:

@@ -35,21 +35,44 @@ def check_machine(folder: StudyFolder, config: StudyConfig, splits: Splits, runs
     Raises ConfigError for a folder that cannot be written, MachineError for what surely does not fit into memory or on
     the disk. Returns a sentence for what may not.
     """
+    check_disk(folder, config, splits, runs)
+    if not any(arm_kind(run.arm).needs_model for run in runs):
+        return []
+    return list(_check_memory(config, runs, *_model(config, splits)))
+
+
+def check_disk(folder: StudyFolder, config: StudyConfig, splits: Splits, runs: Sequence[PlannedRun]) -> None:
+    """Raise ConfigError for a folder that cannot be written, MachineError for what surely does not fit on its disk."""
     check_writable("--out", folder.root)
     try:
         tempfile.gettempdir()
     except FileNotFoundError as error:
         raise ConfigError(f"TMPDIR: no folder for temporary files can be written ({error.strerror}).") from error
-    if not runs:
-        return []
-    asked, weights = None, 0
-    if any(arm_kind(run.arm).needs_model for run in runs):
-        from lightune.models import find_model, weight_bytes
+    if runs:
+        weights = _model(config, splits)[1] if any(arm_kind(run.arm).needs_model for run in runs) else 0
+        _check_room(folder, config, splits, runs, weights)
 
-        asked = find_model(config.model.source).config
-        weights = weight_bytes(asked, len(splits.label_names))
-    _check_room(folder, config, splits, runs, weights)
-    return list(_check_memory(config, runs, asked, weights)) if asked is not None else []
+
+def run_bytes(config: StudyConfig, splits: Splits, arm: str, *, on_gpu: bool) -> int:
+    """Bytes of a machine's memory that a run of `arm` takes at least: libraries, the texts, the model's weights as
+    often as the arm holds them, and one text of the greatest length in training. on_gpu: it computes there, so that the
+    machine's memory holds the weights alone."""
+    texts = sum(map(_text_bytes, (splits.train, splits.validation, *splits.evaluated().values())))
+    if not arm_kind(arm).needs_model:
+        return LIBRARIES_BYTES + texts
+    asked, weights = _model(config, splits)
+    if on_gpu:
+        return LIBRARIES_BYTES + texts + weights
+    training = _activations(config, asked) if arm_kind(arm).trained else 0
+    return LIBRARIES_BYTES + texts + held_copies(arm) * weights + training
+
+
+def _model(config: StudyConfig, splits: Splits) -> tuple[PreTrainedConfig, int]:
+    """The model's configuration, and the bytes of its weights."""
+    from lightune.models import find_model, weight_bytes
+
+    asked = find_model(config.model.source).config
+    return asked, weight_bytes(asked, len(splits.label_names))
 
 
 def _check_memory(

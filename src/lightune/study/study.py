@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +20,13 @@ from lightune.report import write_report
 from lightune.runtime import environment
 from lightune.study.collect import collect
 from lightune.study.executors import Executor, in_worker
+from lightune.study.fleets import Fleet, OneByOne
 from lightune.study.folder import StudyFolder
 from lightune.study.handover import write_splits
 from lightune.study.identity import check_same_runs, check_same_study, run_fingerprint
 from lightune.study.labelling import rank_for_labelling
 from lightune.study.plan import PlannedRun, is_kept, plan_runs
 from lightune.study.preflight import preflight
-from lightune.study.resources import check_machine
 from lightune.study.runs import RunSpec
 from lightune.whole import sweep, write_whole
 from lightune.writer import only_writer
@@ -52,28 +53,30 @@ def run_study(
     config: StudyConfig,
     out: str | Path,
     on_event: Callable[[Event], None] | None = None,
-    executor: Executor = in_worker,
+    executor: Executor | Fleet = in_worker,
 ) -> StudyResult:
     """Run what is not done yet of `config` in the folder `out`, evaluate all, write results and report.
 
     The same call again resumes; more arms or seeds extend the study. Everything that can be wrong with the user's
     input is found before anything is written. Raises InputError, and MachineError for memory or room on a disk that is
-    not there; a run that fails is recorded and does not stop the others.
+    not there; a run that fails is recorded and does not stop the others. executor: does one run at a time, in turn, or
+    is a fleet, which may do several at once.
     """
     folder = StudyFolder(Path(out).expanduser())
     with told_of_the_disk(folder.root):
-        return _run_study(config, folder, on_event or _ignore, executor)
+        fleet = OneByOne(executor) if callable(executor) else executor
+        return _run_study(config, folder, on_event or _ignore, fleet)
 
 
 def _run_study(
-    config: StudyConfig, folder: StudyFolder, on_event: Callable[[Event], None], executor: Executor
+    config: StudyConfig, folder: StudyFolder, on_event: Callable[[Event], None], fleet: Fleet
 ) -> StudyResult:
     config = check_same_study(folder, replace(config, arms=tuple(settled(arm) for arm in config.arms)))
     splits = load_splits(config.data)
     digest = preflight(config, splits)
     fingerprints = _fingerprints(config, splits, digest)
     done = check_same_runs(folder, fingerprints)
-    said = check_machine(folder, config, splits, [run for run in fingerprints if run.key not in done])
+    said = fleet.check(folder, config, splits, [run for run in fingerprints if run.key not in done])
     on_event(Event("data", splits=splits))
     for sentence in said:
         on_event(Event(NOTICE, phase=sentence))
@@ -86,15 +89,19 @@ def _run_study(
         sweep(folder.root)
         try:
             _prepare(folder, config, splits)
-            records = [
-                _keep(run, done[run.key], on_event)
-                if run.key in done
-                else _run(folder, config, len(splits.train), run, fingerprint, executor, on_event)
+            specs = [
+                _spec(folder, config, len(splits.train), run, fingerprint)
                 for run, fingerprint in fingerprints.items()
+                if run.key not in done
             ]
+            for run in fingerprints:
+                if run.key in done:
+                    on_event(Event("kept", run.key, record=done[run.key], title=run.title))
+            done |= _records(fleet, specs, {run.key: run.title for run in fingerprints}, on_event)
         finally:
             shutil.rmtree(folder.work, ignore_errors=True)
-        result = collect(folder, records, splits, config, environment(), _said(on_event))
+        records = [done[run.key] for run in fingerprints]
+        result = collect(folder, records, splits, config, {**environment(), **fleet.facts()}, _said(on_event))
         texts = dict(zip(splits.test.row_ids, splits.test.texts, strict=True)) if config.keep_texts else {}
         write_whole(folder.results, dumps(result))
         write_report(result, texts, folder.root)
@@ -125,17 +132,9 @@ def _prepare(folder: StudyFolder, config: StudyConfig, splits: Splits) -> None:
             save_rows(rows, folder.data / f"{name}.parquet")
 
 
-def _run(
-    folder: StudyFolder,
-    config: StudyConfig,
-    rows: int,
-    run: PlannedRun,
-    fingerprint: str,
-    executor: Executor,
-    on_event: Callable[[Event], None],
-) -> RunRecord:
+def _spec(folder: StudyFolder, config: StudyConfig, rows: int, run: PlannedRun, fingerprint: str) -> RunSpec:
     key = run.key
-    spec = RunSpec(
+    return RunSpec(
         config=config,
         arm=run.arm,
         key=key,
@@ -145,29 +144,36 @@ def _run(
         artifact=str(folder.artifact(key, config.seed).resolve()) if is_kept(run, config, rows) else None,
         cache=str(folder.cache.resolve()),
     )
-    on_event(Event("start", key, title=run.title))
-    record = executor(spec, _forward(run, on_event))
-    on_event(Event(record.status, key, record=record, title=run.title))
-    return record
+
+
+def _records(
+    fleet: Fleet, specs: list[RunSpec], titles: Mapping[RunKey, str], on_event: Callable[[Event], None]
+) -> dict[RunKey, RunRecord]:
+    def begin(spec: RunSpec) -> Progress:
+        on_event(Event("start", spec.key, title=titles[spec.key]))
+        return _forward(spec.key, titles[spec.key], on_event)
+
+    found = {}
+    # Closed at once where this is interrupted, not when the garbage is collected: runs are to save and leave.
+    with contextlib.closing(fleet.records(specs, begin)) as records:
+        for record in records:
+            found[record.key] = record
+            on_event(Event(record.status, record.key, record=record, title=titles[record.key]))
+    return found
 
 
 def _said(on_event: Callable[[Event], None]) -> Callable[[str], None]:
     return lambda phase: on_event(Event("evaluate", phase=phase))
 
 
-def _forward(run: PlannedRun, on_event: Callable[[Event], None]) -> Progress:
+def _forward(key: RunKey, title: str, on_event: Callable[[Event], None]) -> Progress:
     def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
         if phase == NOTICE:
-            on_event(Event(NOTICE, run.key, str(facts["said"]), title=run.title))
+            on_event(Event(NOTICE, key, str(facts["said"]), title=title))
         else:
-            on_event(Event("progress", run.key, phase, done, total, facts, title=run.title))
+            on_event(Event("progress", key, phase, done, total, facts, title=title))
 
     return progress
-
-
-def _keep(run: PlannedRun, record: RunRecord, on_event: Callable[[Event], None]) -> RunRecord:
-    on_event(Event("kept", record.key, record=record, title=run.title))
-    return record
 
 
 @contextmanager

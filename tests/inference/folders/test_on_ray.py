@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lightune.cli.main import main
+from lightune.clusters import Node
 from lightune.errors import ConfigError, ModelError
 from lightune.inference import FolderRequest, Workers, predict_folder, ray_engine
 from lightune.inference.folders import on_ray
@@ -90,7 +91,7 @@ def test_killed_command_worker_and_node_cost_no_row(bag, tmp_path, two_nodes: Tw
     two_nodes.add_node()
     said = capsys.readouterr()
     assert (code, said.err) == (0, "")
-    assert f"4,000 rows labelled ({20 * len(before):,} of them before), 200 files: {target}" in said.out
+    assert said.out == f"4,000 rows labelled ({20 * len(before):,} of them before), 200 files: {target}\n"
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     assert ids(target) == all_ids(MANY)
     assert success(target)["rows_out"] == 4000
@@ -138,13 +139,13 @@ def test_what_a_worker_refuses_is_a_sentence_and_nothing_is_left(bag, tmp_path, 
 def test_a_worker_s_share_is_what_was_asked_for_and_what_the_model_takes(bag, lora, two_nodes, monkeypatch):
     """Without GPUs none is asked for; weights of the base count twice, since they are laid out anew."""
     shares = []
-    monkeypatch.setattr(on_ray, "room_for", lambda ray, share, asked: shares.append((share, asked)) or 1)
+    monkeypatch.setattr(on_ray, "room_for", lambda ray, needs, asked: shares.append((needs, asked)) or 1)
     with ray_engine({"": bag}), ray_engine({"": lora}, workers=Workers(3, 2, 0.5)):
         pass
     (first, none), (second, three) = shares
     assert (first.cpus, first.gpus, none, second.cpus, second.gpus, three) == (1, 0.0, None, 2, 0.5, 3)
     assert second.memory > first.memory >= on_ray.LIBRARIES_BYTES
-    monkeypatch.setattr(on_ray, "has_gpus", lambda ray: True)
+    monkeypatch.setattr(on_ray, "nodes", lambda ray: (Node("a", "a", 1, 2, 10**9),))
     with ray_engine({"": bag}), ray_engine({"": lora}):
         pass
     assert [share.gpus for share, _ in shares[2:]] == [0.0, 1.0]

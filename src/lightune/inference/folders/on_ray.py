@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lightune.artifacts import MAJORITY, MANIFEST, ONNX, TFIDF, find_base_unread, read_manifest
-from lightune.clusters import Pool, Share, connected, has_gpus, room_for
+from lightune.clusters import Needs, Pool, connected, nodes, room_for
 from lightune.compute import Choices, choosing, onednn_pays
 from lightune.errors import ConfigError, LightuneError
 from lightune.inference.folders.labelling import Job, Labeller, check_like
@@ -55,21 +55,21 @@ def ray_engine(
     with connected(address) as ray:
         gpus = asked.gpus
         if gpus is None:
-            gpus = float(has_gpus(ray) and any(map(_computes_on_gpu, arms.values())))
-        share = Share(asked.cpus or 1, gpus, sum(map(_memory, arms.values())) + LIBRARIES_BYTES)
-        yield _OnRay(ray, share, room_for(ray, share, asked.number)).label
+            there = any(node.gpus for node in nodes(ray))
+            gpus = float(there and any(map(_computes_on_gpu, arms.values())))
+        needs = Needs(asked.cpus or 1, gpus, sum(map(_memory, arms.values())) + LIBRARIES_BYTES)
+        yield _OnRay(ray, needs, room_for(ray, needs, asked.number)).label
 
 
 @dataclass(frozen=True)
 class _OnRay:
     ray: ModuleType
-    share: Share
+    needs: Needs
     size: int
 
     def label(self, job: Job, units: Sequence[Unit], on_unit: OnUnit) -> None:
-        pool: Pool[Unit] = Pool(
-            self.ray, RayWorker, (job, self.share.cpus, self.share.gpus, socket.gethostname()), self.share, self.size
-        )
+        arguments = (job, int(self.needs.cpus), self.needs.gpus, socket.gethostname())
+        pool: Pool[Unit] = Pool(self.ray, RayWorker, arguments, self.needs, self.size)
         pool.work(
             units,
             lambda unit: on_unit(unit, unit.rows, kept=True),

@@ -1,0 +1,221 @@
+"""Tasks on a cluster: placed by what they need, heard of while they run, and told apart by how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+from lightune.clusters.nodes import Needs, Node, nodes
+
+# What tasks have told and nobody has fetched yet; what is beyond is not told, but for what has to be.
+TOLD_AT_ONCE = 1000
+MUST_SECONDS = 5.0
+# So long no node may be there for a task before that is its end: one may come back, or be on its way.
+PLACE_SECONDS = 60.0
+LOOK_SECONDS = 2.0
+NODE = "ray.io/node-id"
+
+
+class Tell(Protocol):
+    """How a task tells of itself while it runs."""
+
+    def __call__(self, said: Any, *, must: bool) -> None:
+        """Send `said`, plain data. must: wait for room where nobody has listened for long; else it is dropped then."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """`function(tell, *arguments)` on a node that has what it needs; it is importable there by its name. attempt: how
+    often it was tried before. avoid: the id of a node that is not to do it, if another can."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    needs: Needs
+    attempt: int = 0
+    avoid: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a task ended. value: what it returned. fault: what it raised. lost: in words, how its process, its node or
+    its place went. memory: it was ended because its node ran out of memory."""
+
+    task: Task
+    value: Any = None
+    fault: Exception | None = None
+    lost: str | None = None
+    memory: bool = False
+
+
+class Tasks:
+    """Tasks under way, each once. places: where those that have begun did, by node id."""
+
+    def __init__(self, ray: ModuleType) -> None:
+        self._ray = ray
+        self._refs: dict[Any, Task] = {}
+        self._unplaced: dict[Task, float] = {}
+        self._looked = 0.0
+        self._queue = _queue(ray)
+        self.places: dict[Task, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+    def submit(self, task: Task) -> None:
+        """Have it done as soon as a node has room."""
+        options: dict[str, Any] = {
+            "num_cpus": task.needs.cpus,
+            "num_gpus": task.needs.gpus or None,
+            "memory": task.needs.memory or None,
+            "name": task.name,
+            "max_retries": 0,  # whoever submits knows how to go on
+        }
+        if task.avoid is not None and any(
+            node.id != task.avoid and node.holds(task.needs) for node in nodes(self._ray)
+        ):
+            options["label_selector"] = {NODE: f"!{task.avoid}"}
+        remote = self._ray.remote(_do).options(**options)
+        ref = remote.remote(task.function, (task.name, task.attempt), self._queue, task.arguments)
+        self._refs[ref] = task
+
+    def step(self, seconds: float) -> tuple[list[tuple[Task, Any]], list[Ended]]:
+        """What tasks have told since the last time (None: that one begins), and those that have ended, once one has or
+        so many seconds are over."""
+        done, _ = self._ray.wait(list(self._refs), num_returns=1, timeout=seconds)
+        ended = [self._outcome(ref, self._refs[ref]) for ref in done]
+        heard = self._heard()
+        for ref in done:
+            del self._refs[ref]
+        return heard, ended + self._given_up()
+
+    def stop(self, seconds: float) -> None:
+        """Interrupt what is under way, and wait for it so long at most."""
+        for ref in self._refs:
+            self._ray.cancel(ref, force=False)
+        if self._refs:
+            self._ray.wait(list(self._refs), num_returns=len(self._refs), timeout=seconds)
+        self._refs.clear()
+
+    def close(self) -> None:
+        """Let go of what they tell."""
+        self._ray.kill(self._queue.actor)
+
+    def _heard(self) -> list[tuple[Task, Any]]:
+        told: list[Any] = []
+        # Lost with the process that held it: only progress is.
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            told = self._queue.get_nowait_batch(self._queue.size())
+        tasks = {(task.name, task.attempt): task for task in self._refs.values()}
+        found = []
+        for who, node, said in told:
+            if who in tasks:
+                self.places.setdefault(tasks[who], node)
+                found.append((tasks[who], said))
+        return found
+
+    def _outcome(self, ref: Any, task: Task) -> Ended:
+        errors = self._ray.exceptions
+        try:
+            return Ended(task, value=self._ray.get(ref))
+        except errors.OutOfMemoryError as error:
+            return Ended(task, lost=_sentence(error), memory=True)
+        except errors.RayTaskError as error:
+            return Ended(task, fault=error.cause if isinstance(error.cause, Exception) else error)
+        except errors.RayError as error:
+            return Ended(task, lost=_sentence(error))
+        except Exception as error:  # what came back cannot be read here
+            return Ended(task, fault=error)
+
+    def _given_up(self) -> list[Ended]:
+        """Tasks that no node can do any more."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return []
+        self._looked = now
+        there: tuple[Node, ...] = nodes(self._ray)
+        found = []
+        for ref, task in list(self._refs.items()):
+            if task in self.places or any(node.holds(task.needs) for node in there):
+                self._unplaced.pop(task, None)
+            elif now - self._unplaced.setdefault(task, now) > PLACE_SECONDS:
+                self._ray.cancel(ref)
+                del self._refs[ref]
+                left = ", ".join(map(str, there)) or "none"
+                lost = f"no node of the cluster has {task.needs} any more (nodes that are left: {left})"
+                found.append(Ended(task, fault=LookupError(lost)))
+        return found
+
+
+def each_node(
+    ray: ModuleType, function: Callable[..., Any], *arguments: Any, seconds: float
+) -> list[tuple[Node, Any, str | None]]:
+    """Call `function(*arguments)` on every node: what it returned there, or why there is no answer."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    refs = {}
+    for node in nodes(ray):
+        here = NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
+        options = {"num_cpus": 0, "max_retries": 1, "scheduling_strategy": here}
+        refs[ray.remote(_call).options(**options).remote(function, arguments)] = node
+    done, _ = ray.wait(list(refs), num_returns=len(refs), timeout=seconds)
+    found: list[tuple[Node, Any, str | None]] = []
+    for ref, node in refs.items():
+        if ref not in done:
+            ray.cancel(ref, force=True)
+            found.append((node, None, f"has not answered within {seconds:.0f} s"))
+            continue
+        try:
+            found.append((node, ray.get(ref), None))
+        except Exception as error:  # of whatever kind: a package is missing there, the node is gone
+            found.append((node, None, f"cannot do its part ({_sentence(error)})"))
+    return found
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return function(*arguments)
+
+
+def _do(function: Callable[..., Any], who: tuple[str, int], queue: Any, arguments: tuple[Any, ...]) -> Any:
+    """Runs on a node."""
+    import ray
+
+    tell = _Teller(queue, who, ray.get_runtime_context().get_node_id())
+    tell(None, must=True)
+    return function(tell, *arguments)
+
+
+class _Teller:
+    """Tells what a task has to say, from another process than it is heard in."""
+
+    def __init__(self, queue: Any, who: tuple[str, int], node: str) -> None:
+        self._queue, self._who, self._node = queue, who, node
+
+    def __call__(self, said: Any, *, must: bool) -> None:
+        from ray.exceptions import RayError
+        from ray.util.queue import Full
+
+        try:
+            self._queue.put((self._who, self._node, said), block=must, timeout=MUST_SECONDS)
+        except (Full, RayError):
+            return  # nobody listens; the work is what matters
+
+
+def _queue(ray: ModuleType) -> Any:
+    """On this node, whose end is the end of whoever listens too."""
+    from ray.util.queue import Queue
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
+    return Queue(TOLD_AT_ONCE, actor_options={"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here})
+
+
+def _sentence(error: BaseException) -> str:
+    """The first line of what Ray says at length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
