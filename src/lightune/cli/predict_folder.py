@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightune.cli.output import console, progress_console
-from lightune.cli.predict_file import View, row_bars
 from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,8 +38,10 @@ def check_engine(engine: str, options: Mapping[str, object], source: str | None)
         raise ConfigError(f"{given[0]} goes with --engine ray.")
 
 
-def check_folder(spreadsheet_safe: bool, input_format: str | None) -> None:
-    """Raise ConfigError for options that say nothing about Parquet."""
+def check_folder(target: str, spreadsheet_safe: bool, input_format: str | None) -> None:
+    """Raise ConfigError for options that say nothing about Parquet, and an output that is no folder of it."""
+    if target == "-" or Path(target).suffix.lower() in (".csv", ".tsv", ".jsonl"):
+        raise ConfigError(f"--output {target}: a folder, or its URL, is expected; what comes into it is Parquet.")
     if spreadsheet_safe:
         raise ConfigError("--spreadsheet-safe is for CSV and TSV; a folder's input and output are Parquet.")
     if input_format is not None:
@@ -49,12 +50,15 @@ def check_folder(spreadsheet_safe: bool, input_format: str | None) -> None:
 
 def label_folder(request: FolderRequest, engine: Engine | None, on_loaded: Callable[[Console], None]) -> int:
     """Label what `request` names; progress goes to standard error, a line at the end to standard output."""
+    from lightune.cli.predict_file import View, row_bars
     from lightune.inference import predict_folder
 
     with row_bars(progress_console()) as bars:
         view = View(bars, on_loaded)
         counts = predict_folder(request, view, engine)
     kept = f" ({view.before:,} of them before)" if view.before else ""
-    said = f"{counts.rows_out:,} rows labelled{kept}, {counts.parts:,} files: {request.target}"
+    said = (
+        f"{counts.rows_out:,} rows labelled{kept}, {counts.parts:,} file{'s' * (counts.parts != 1)}: {request.target}"
+    )
     console().print(said, markup=False, soft_wrap=True)
     return 0

@@ -71,8 +71,8 @@ class _Member(Generic[Unit]):
 
 
 class Pool(Generic[Unit]):
-    """`size` actors that `make` makes of a worker's class and its arguments, each with what it needs of a node. One that
-    dies is replaced, on whichever node has room."""
+    """`size` actors that `make` makes of a worker's class and its arguments, each with what it needs of a node. One
+    that dies is replaced, on whichever node has room."""
 
     def __init__(self, ray: ModuleType, make: type, arguments: Sequence[Any], needs: Needs, size: int) -> None:
         self._ray, self._arguments, self._size = ray, arguments, size
