@@ -87,6 +87,16 @@ def test_what_was_cut_off_is_neither_overwritten_nor_forgotten(cut_off, tmp_path
         predict_folder(replace(cut_off, resume=False))
 
 
+def test_a_record_without_a_part_binds_nobody(bag, tmp_path):
+    """As an interruption within the first part leaves it."""
+    request = request_for(tmp_path, bag)
+    with pytest.raises(CutOff):
+        predict_folder(request, lambda *heard: (_ for _ in ()).throw(CutOff) if heard[0] == "label" else None)
+    assert parts(tmp_path / "out") == []
+    assert (tmp_path / "out" / "_lightune.json").exists()
+    assert predict_folder(replace(request, wanted=Wanted(top_k=1))).rows_out == ROWS
+
+
 def torn(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 

@@ -103,8 +103,8 @@ class OutputFolder:
             raise
         except Exception as error:  # each driver has its own, for what it cannot reach and whom it does not know
             raise unreachable("--output", self.place, error) from error
-        if begun is None:
-            others = [name for name in found if name not in _OWN]
+        others = [name for name in found if name not in _OWN]
+        if begun is None or not others:  # a record without a part binds nobody
             if others:
                 raise self._refused(f"it holds something else, {others[0]} for one. Name another folder")
             self.put(RECORD, json.dumps({"format": FORMAT, "identity": identity}, indent=1).encode())
