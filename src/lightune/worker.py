@@ -14,7 +14,9 @@ from lightune.signals import Terminated, leave, stoppable
 
 # A bar that moves ten times a second is enough.
 QUIET_SECONDS = 0.1
-ORPHAN_SECONDS = 60.0
+# How long the process of an earlier try may take to go: one that is cut off from its cluster needs a minute to notice,
+# and a shared file system one and a half to give back its lock.
+ORPHAN_SECONDS = 180.0
 # What it leaves with when it was asked to stop.
 TERMINATED = 143
 

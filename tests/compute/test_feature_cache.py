@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -13,6 +14,10 @@ from lightune.data import row_ids
 
 TEXTS = ["a", "b", "a", "c", "b", "\ud800"]
 IDS = row_ids(TEXTS)
+
+
+def kept_in(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix != ".lock"]
 
 
 class Model:
@@ -57,7 +62,7 @@ def test_only_what_is_lacking_is_computed(tmp_path: Path) -> None:
     model = Model(width=3)
     check(cache.get(IDS[::-1], model), TEXTS[::-1])
     assert model.asked == []
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(kept_in(tmp_path)) == 1
 
 
 def test_keys_do_not_meet(tmp_path: Path) -> None:
@@ -114,7 +119,7 @@ def test_an_answer_of_another_shape_is_refused_and_not_kept(tmp_path: Path, answ
     cache = FeatureCache(tmp_path, "key")
     with pytest.raises(ValueError, match="4 rows of"):
         cache.get(IDS, lambda at: answer)
-    assert not list(tmp_path.iterdir())
+    assert not kept_in(tmp_path)
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +133,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
         patch.setattr(np, "savez", stop)
         with pytest.raises(KeyboardInterrupt):
             cache.get(IDS, Model())
-    assert list(tmp_path.iterdir()) == [cache.path]
+    assert kept_in(tmp_path) == [cache.path]
     model = Model()
     check(cache.get(IDS, model))
     assert model.asked == ["c", "\ud800"]
@@ -156,8 +161,30 @@ def test_writers_at_once_do_not_harm_it(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(fill, range(0, 40, 10)))
     cache = FeatureCache(tmp_path, "key")
-    assert list(tmp_path.iterdir()) == [cache.path]
+    assert kept_in(tmp_path) == [cache.path]
     kept = cache._read()
     assert kept
     check(cache.get(IDS, Model()))
     assert set(cache._read()) > set(kept)
+
+
+def test_of_two_that_want_the_same_at_once_one_computes_it(tmp_path: Path) -> None:
+    begun, go_on = Event(), Event()
+
+    class Slow(Model):
+        def __call__(self, at: Sequence[int]) -> np.ndarray:
+            begun.set()
+            assert go_on.wait(60)
+            return super().__call__(at)
+
+    first, second = Slow(), Model()
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(FeatureCache(tmp_path, "key").get, IDS, first)
+        assert begun.wait(60)
+        other = threads.submit(FeatureCache(tmp_path, "key").get, IDS, second)
+        assert not second.asked
+        go_on.set()
+        check(one.result())
+        check(other.result())
+    assert len(first.asked) == 4
+    assert second.asked == []

@@ -54,6 +54,10 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.ids"))
 
 
+def kept(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix != ".lock"]
+
+
 def test_each_text_is_tokenised_once_whatever_its_cut(tmp_path: Path, tokenizer: Any, asked: list[str]) -> None:
     plain = Encoder(tokenizer, 20, "head")
     expected = plain.encode(TEXTS)
@@ -154,7 +158,7 @@ def test_a_tokenizer_that_draws_or_cannot_be_told_is_not_kept(tmp_path: Path, ba
 
     slow = Encoder(Slow(), 20, "head").cached(tmp_path)
     assert [ids.tolist() for ids in slow.encode(["ab", "c"]).ids] == [[97, 98], [99]]
-    assert not list(tmp_path.iterdir())
+    assert not kept(tmp_path)
 
 
 @pytest.mark.parametrize("harm", ["empty", "cut", "longer", "head", "flipped", "text", "another key"])
@@ -231,7 +235,7 @@ def test_at_the_bound_the_oldest_go_first(tmp_path: Path) -> None:
         # A folder is bounded as a whole, whichever tokenizers its files are of.
         check(TokenCache(tmp_path, f"key {at % 2}", limit), [text])
         os.utime(max(files(tmp_path), key=lambda path: path.stat().st_mtime_ns), (at + 1, at + 1))
-        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= limit
+        assert sum(path.stat().st_size for path in kept(tmp_path)) <= limit
     check(TokenCache(tmp_path, "key 1", limit), [texts[5], texts[3]], refused)
     check(TokenCache(tmp_path, "key 0", limit), [texts[4]], refused)
     before = files(tmp_path)
@@ -259,7 +263,7 @@ def test_a_disk_that_is_full_does_no_harm(tmp_path: Path, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr("lightune.whole.os.replace", full)
         check(TokenCache(tmp_path, "key"), ["a", "b"])
-    assert not list(tmp_path.iterdir())
+    assert not kept(tmp_path)
     check(TokenCache(tmp_path, "key"), ["a", "b"])
     check(TokenCache(tmp_path, "key"), ["a", "b"], refused)
 
@@ -275,7 +279,7 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path, monkeypatch:
         patch.setattr("lightune.whole.os.replace", stop)
         with pytest.raises(KeyboardInterrupt):
             check(TokenCache(tmp_path, "key"), ["a", "b"])
-    assert list(tmp_path.iterdir()) == before
+    assert kept(tmp_path) == before
 
 
 @pytest.mark.full
@@ -286,7 +290,7 @@ def test_writers_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(fill, range(0, 40, 10)))
-    assert all(path.suffix == ".ids" for path in tmp_path.iterdir())
+    assert all(path.suffix == ".ids" for path in kept(tmp_path))
     texts = [chr(200 + at) * 9 for at in range(50)]
     check(TokenCache(tmp_path, "key"), texts)
     check(TokenCache(tmp_path, "key"), texts, refused)
@@ -320,3 +324,44 @@ def test_two_processes_at_once(tmp_path: Path, bases: dict[str, Path], asked: li
     assert asked == []
     same(encoder, cached, texts)
     assert len(files(tmp_path)) <= 9
+
+
+TWO = """
+import sys
+from pathlib import Path
+import numpy as np
+from lightune.compute import TokenCache
+
+folder, mark, texts = Path(sys.argv[1]), Path(sys.argv[2]), [f"text {at}" for at in range(40)]
+
+def tokens(own):
+    for text in own:
+        with mark.open("a") as said:
+            said.write(text + "\\n")
+        yield np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int32)
+
+(folder / "ready").mkdir(exist_ok=True)
+(folder / "ready" / sys.argv[3]).touch()
+while len(list((folder / "ready").iterdir())) < 2:
+    pass
+found = TokenCache(folder, "key").get(texts, tokens)
+assert [bytes(row.astype(np.uint8)).decode() for row in found.rows] == texts
+"""
+
+
+@pytest.mark.full
+def test_two_processes_that_want_the_same_tokenise_each_text_once(tmp_path: Path) -> None:
+    mark = tmp_path / "tokenised"
+    both = [
+        subprocess.Popen([sys.executable, "-c", TWO, str(tmp_path), str(mark), name], env=dict(os.environ))
+        for name in ("one", "other")
+    ]
+    assert [one.wait(300) for one in both] == [0, 0]
+    assert sorted(mark.read_text().split("\n")[:-1]) == sorted(f"text {at}" for at in range(40))
+
+
+def test_where_no_lock_can_be_had_tokens_are_made_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = TokenCache(tmp_path / "file" / "folder", "key")
+    made = cache.get(["ab"], lambda own: iter([np.asarray([1, 2], dtype=np.int32)] * len(own)))
+    assert [row.tolist() for row in made.rows] == [[1, 2]]

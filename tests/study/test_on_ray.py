@@ -20,7 +20,7 @@ from tests.study.shared import quick_config, unchanged, write_reviews
 pytest.importorskip("ray")
 pytestmark = pytest.mark.full
 # Long enough for something to happen in it, with a checkpoint every 20 steps.
-LONG = TrainingConfig(max_steps=400, evaluations=20, patience=0)
+LONG = TrainingConfig(max_steps=120, evaluations=6, patience=0)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,8 @@ def test_runs_are_done_on_both_nodes_as_they_are_here(ray, config, tmp_path):
     events: list[Event] = []
     there = run_study(config, tmp_path / "there", events.append, RayFleet(ray, cpus=1))
     here = run_study(config, tmp_path / "here", executor=in_process)
-    assert [(arm.name, arm.status, len(arm.seeds)) for arm in there.arms] == [
-        ("majority", "done", 1),
-        ("lora", "done", 2),
-    ]
+    done = [(arm.name, arm.status, len(arm.seeds)) for arm in there.arms]
+    assert done == [("majority", "done", 1), ("lora", "done", 2)]
     for one, other in zip(there.arms, here.arms, strict=True):
         for name, metric in other.metrics.items():
             assert one.metrics[name].value == pytest.approx(metric.value, abs=1e-5, nan_ok=True)
@@ -63,3 +61,121 @@ def test_runs_are_done_on_both_nodes_as_they_are_here(ray, config, tmp_path):
         assert kinds.count("start") == 1
     assert any(event.kind == "progress" and event.phase == "train" for event in events)
     assert run_study(config, tmp_path / "there", executor=RayFleet(ray)).arms[1].metrics == there.arms[1].metrics
+
+
+class KillsItsNode:
+    """Hears a training; at its `at`th step kills the node where it runs, and remembers the steps it heard since."""
+
+    def __init__(self, cluster: SmallCluster, node: Any, at: int) -> None:
+        self.cluster, self.node, self.at = cluster, node, at
+        self.before: list[int] = []
+        self.after: list[int] = []
+        self.notices: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "notice":
+            self.notices.append(event.phase)
+        if event.kind == "progress" and event.phase == "train" and "note" not in (event.facts or {}):
+            (self.after if self.notices else self.before).append(event.done)
+            if event.done >= self.at and self.node is not None:
+                self.cluster.kill(self.node)
+                self.node = None
+
+
+def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_checkpoint(cluster, ray, config, tmp_path):
+    doomed = cluster.add(3)  # the only one that has as many
+    other = None
+    try:
+        watch = KillsItsNode(cluster, doomed, 41)
+        config = replace(config, arms=("lora",), training=LONG)
+        fleet = RayFleet(ray, cpus=3)
+
+        def events(event: Event) -> None:
+            nonlocal other
+            if event.kind == "start":
+                other = cluster.add(3)
+            watch(event)
+
+        (lora,) = run_study(config, tmp_path / "out", events, fleet).arms
+    finally:
+        cluster.forget(doomed)
+        if other is not None:
+            cluster.forget(other)
+    assert (lora.status, lora.training.steps) == ("done", 120)
+    assert len(watch.notices) == 1
+    assert "was lost (" in watch.notices[0]
+    assert "2 of 3 times" in watch.notices[0]
+    assert watch.before[0] == 1
+    assert watch.after[0] > 20
+
+
+POISON = """
+import os, signal
+
+class Poison:
+    summary = "takes its process's parent with it"
+    def __init__(self, context):
+        with open(context.scratch / "tries", "a") as tries:
+            tries.write("x")
+        os.kill(os.getppid(), signal.SIGKILL)
+        os._exit(1)
+"""
+
+
+@pytest.fixture
+def poison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed package with the arm `poison`."""
+    site = tmp_path / "site"
+    info = site / "poison-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "poison_arm.py").write_text(POISON)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: poison\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lightune.arms]\npoison = poison_arm:Poison\n")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=":")
+    yield
+    sys.modules.pop("poison_arm", None)
+
+
+@pytest.mark.usefixtures("poison")
+def test_an_arm_whose_process_dies_each_time_has_failed_and_the_others_go_on(ray, config, tmp_path):
+    config = replace(config, arms=("poison", "majority"))
+    events: list[Event] = []
+    poison, majority = run_study(config, tmp_path / "out", events.append, RayFleet(ray, cpus=1)).arms
+    assert poison.status == "failed"
+    assert "was lost 3 times" in poison.reason
+    (tries,) = (tmp_path / "out").glob("runs/poison-*/tries")
+    assert tries.read_text() == "xxx"
+    assert len([event for event in events if event.kind == "notice"]) == 2
+    assert majority.status == "done"
+
+
+def test_what_no_node_has_is_refused_and_nothing_is_written(ray, config, tmp_path, monkeypatch):
+    asked = {
+        "4 CPUs": RayFleet(ray, cpus=4),
+        "1 GPU": RayFleet(ray, gpus=1.0),
+    }
+    with unchanged(tmp_path):
+        for words, fleet in asked.items():
+            with pytest.raises(ConfigError, match=rf"a run of \w+ asks for .*{words}.* no node .*1 CPU, no GPU and"):
+                run_study(config, tmp_path / "out", executor=fleet)
+        with monkeypatch.context() as patch:
+            patch.setattr(on_ray, "run_bytes", lambda *_, **__: 10**15)
+            with pytest.raises(ConfigError, match=r"1000000\.0 GB of memory"):
+                run_study(config, tmp_path / "out", executor=RayFleet(ray))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_node_without_the_files_is_named_and_nothing_is_written(ray, config, tmp_path, monkeypatch):
+    real = on_node.Look
+    with unchanged(tmp_path):
+        for change, words in (
+            ({"token": "/not/there"}, "does not see /not"),
+            ({"files": ("/not/there",)}, "does not see /not/there"),
+            ({"lock": str(tmp_path / "free")}, "does not see locks"),
+        ):
+            monkeypatch.setattr(on_node, "Look", lambda *asked, change=change: replace(real(*asked), **change))
+            with pytest.raises(ConfigError, match=rf"the cluster's node [\d.]+ {words}.* is expected"):
+                run_study(config, tmp_path / "out", executor=RayFleet(ray, cpus=1))
+            (tmp_path / "free").unlink(missing_ok=True)
+    assert not (tmp_path / "out").exists()

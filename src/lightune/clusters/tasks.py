@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import queue
+import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, Protocol
 
 from lightune.clusters.nodes import Needs, Node, nodes
@@ -18,6 +21,7 @@ MUST_SECONDS = 5.0
 PLACE_SECONDS = 60.0
 LOOK_SECONDS = 2.0
 NODE = "ray.io/node-id"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Tell(Protocol):
@@ -155,7 +159,7 @@ class Tasks:
 def each_node(
     ray: ModuleType, function: Callable[..., Any], *arguments: Any, seconds: float
 ) -> list[tuple[Node, Any, str | None]]:
-    """Call `function(*arguments)` on every node: what it returned there, or why there is no answer."""
+    """Call `function(*arguments)` on every node that stays: what it returned there, or why there is no answer."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     refs = {}
@@ -172,38 +176,61 @@ def each_node(
             continue
         try:
             found.append((node, ray.get(ref), None))
-        except Exception as error:  # of whatever kind: a package is missing there, the node is gone
+        except ray.exceptions.TaskUnschedulableError:
+            continue  # it was on its way out, and takes no tasks
+        except Exception as error:  # of whatever kind: a package is missing there, its file system hangs
             found.append((node, None, f"cannot do its part ({_sentence(error)})"))
-    return found
+    there = {node.id for node in nodes(ray)}
+    return [one for one in found if one[0].id in there]
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return function(*arguments)
 
 
-def _do(function: Callable[..., Any], who: tuple[str, int], queue: Any, arguments: tuple[Any, ...]) -> Any:
+def _do(function: Callable[..., Any], who: tuple[str, int], there: Any, arguments: tuple[Any, ...]) -> Any:
     """Runs on a node."""
     import ray
 
-    tell = _Teller(queue, who, ray.get_runtime_context().get_node_id())
-    tell(None, must=True)
-    return function(tell, *arguments)
+    with _Teller(there, who, ray.get_runtime_context().get_node_id()) as tell:
+        tell(None, must=True)
+        return function(tell, *arguments)
 
 
 class _Teller:
-    """Tells what a task has to say, from another process than it is heard in."""
+    """Tells what a task has to say, from another process than it is heard in, and from a thread of its own: Ray takes a
+    task whose main thread waits for an answer as idle, and gives its CPUs to another one."""
 
-    def __init__(self, queue: Any, who: tuple[str, int], node: str) -> None:
-        self._queue, self._who, self._node = queue, who, node
+    def __init__(self, there: Any, who: tuple[str, int], node: str) -> None:
+        self._there, self._who, self._node = there, who, node
+        self._said: queue.Queue[tuple[Any, bool] | None] = queue.Queue(TOLD_AT_ONCE)
+        self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def __enter__(self) -> _Teller:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Have the last of it sent, if that does not take long."""
+        with contextlib.suppress(queue.Full):
+            self._said.put(None, timeout=MUST_SECONDS)
+        self._thread.join(MUST_SECONDS)
 
     def __call__(self, said: Any, *, must: bool) -> None:
+        with contextlib.suppress(queue.Full):
+            self._said.put((said, must), block=must, timeout=MUST_SECONDS)
+
+    def _send(self) -> None:
         from ray.exceptions import RayError
         from ray.util.queue import Full
 
-        try:
-            self._queue.put((self._who, self._node, said), block=must, timeout=MUST_SECONDS)
-        except (Full, RayError):
-            return  # nobody listens; the work is what matters
+        while (one := self._said.get()) is not None:
+            said, must = one
+            # Where nobody listens any more, the work is what matters.
+            with contextlib.suppress(Full, RayError):
+                self._there.put((self._who, self._node, said), block=must, timeout=MUST_SECONDS)
 
 
 def _queue(ray: ModuleType) -> Any:
@@ -216,6 +243,8 @@ def _queue(ray: ModuleType) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """The first line of what Ray says at length."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    """One line of what Ray says at length: the first, or the last of what a traceback is part of."""
+    lines = [" ".join(COLOURS.sub("", line).split()) for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1][:300] if hasattr(error, "cause") else f"{type(error).__name__}: {lines[0][:300]}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightune.arrays import keep_arrays, kept_arrays
+from lightune.compute.turns import in_turn
 
 Features = NDArray[np.float32]
 
@@ -19,8 +20,8 @@ class FeatureCache:
     """Features of texts under one key, in one file of a folder.
 
     key: all that the features depend on beside the text (model, cut, pooling). The file is written whole and then put
-    in its place: processes that write at once do not harm it, the last one's stands. A file that is damaged, or made
-    for another key, counts as none.
+    in its place. One process computes at a time; another one waits and finds there what that has. A file that is
+    damaged, or made for another key, counts as none.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -36,16 +37,29 @@ class FeatureCache:
         """
         hashes = [row_id.rpartition("-")[0] for row_id in row_ids]
         known = self._read()
-        first = {found: at for at, found in reversed(list(enumerate(hashes))) if found not in known}
-        if first:
-            wanted = sorted(first.values())
-            fresh = np.asarray(compute(wanted), dtype=np.float32)
-            widths = {len(row) for row in known.values()} | {fresh.shape[-1]}
-            if fresh.ndim != 2 or len(fresh) != len(wanted) or len(widths) > 1:
-                raise ValueError(f"{len(wanted)} rows of {widths} features are expected, got shape {fresh.shape}.")
-            known |= {hashes[at]: row for at, row in zip(wanted, fresh, strict=True)}
-            self._write(known)
+        if any(found not in known for found in hashes):
+            with in_turn(self.path.with_suffix(".lock")):
+                known = self._read()  # another process may have computed them meanwhile
+                self._compute(hashes, known, compute)
         return np.stack([known[found] for found in hashes]) if hashes else np.empty((0, 0), dtype=np.float32)
+
+    def _compute(
+        self,
+        hashes: Sequence[str],
+        known: dict[str, Features],
+        compute: Callable[[Sequence[int]], NDArray[np.floating]],
+    ) -> None:
+        """Put into `known` what lacks there, and keep it."""
+        first = {found: at for at, found in reversed(list(enumerate(hashes))) if found not in known}
+        if not first:
+            return
+        wanted = sorted(first.values())
+        fresh = np.asarray(compute(wanted), dtype=np.float32)
+        widths = {len(row) for row in known.values()} | {fresh.shape[-1]}
+        if fresh.ndim != 2 or len(fresh) != len(wanted) or len(widths) > 1:
+            raise ValueError(f"{len(wanted)} rows of {widths} features are expected, got shape {fresh.shape}.")
+        known |= {hashes[at]: row for at, row in zip(wanted, fresh, strict=True)}
+        self._write(known)
 
     def _read(self) -> dict[str, Features]:
         kept = kept_arrays(self.path, self.key)

@@ -15,6 +15,7 @@ import numpy as np
 
 from lightune.compute.token_file import Hashes, Ids, TokenFile, file_bytes, read_tokens, write_tokens
 from lightune.compute.tokenising import tokenizer_digest
+from lightune.compute.turns import in_turn
 
 # All files of a folder together: 250 million tokens, about 18 times the reviews of IMDb.
 LIMIT_BYTES = 2**30
@@ -27,7 +28,7 @@ ABANDONED_SECONDS = 3600.0
 @dataclass(frozen=True)
 class Tokenised:
     """rows: the token ids of each text, not for writing. spared: the seconds that tokenising those that were known had
-    taken, so that what a run measures does not depend on the runs before it."""
+    taken, less those in which another process was waited for, so that what a run measures does not depend on others."""
 
     rows: tuple[Ids, ...]
     spared: float
@@ -37,7 +38,8 @@ class TokenCache:
     """Uncut token ids of texts under one key, in files of a folder.
 
     key: all that they depend on beside the text. Each call adds a file of its own with what was lacking, written whole
-    and then put in its place: of processes that write at once, all files stand. From MOST_FILES on they become one. A
+    and then put in its place: of processes that write at once, all files stand. Of those that want to tokenise at once
+    one does, and the others wait and find its tokens. From MOST_FILES on they become one. A
     file that is damaged or made for another key counts as none and is removed. limit: bytes of all files in the folder,
     those of other keys included; the oldest go before a new one is written, and what is larger alone is not kept.
     Processes that write at once may exceed it until the next writes. A disk that is full only means that texts are
@@ -55,6 +57,16 @@ class TokenCache:
         texts."""
         hashes = _hashes(texts)
         found: list[Ids | None] = [None] * len(texts)
+        spared = self._find(hashes, found)
+        if any(row is None for row in found):
+            with in_turn(self.folder / f"{self._stem}.lock") as waited:
+                # Another process may have tokenised them meanwhile.
+                spared += self._find(hashes, found) - waited
+                self._tokenise(texts, hashes, found, compute)
+        return Tokenised(tuple(row for row in found if row is not None), spared)
+
+    def _find(self, hashes: Hashes, found: list[Ids | None]) -> float:
+        """Put into `found` what lacks there and files have. Returns the seconds that this had taken."""
         spared = 0.0
         for _, file in self._files():
             lacking = np.array([at for at, row in enumerate(found) if row is None], dtype=np.int64)
@@ -62,18 +74,30 @@ class TokenCache:
             for at, place in zip(lacking[places >= 0].tolist(), places[places >= 0].tolist(), strict=True):
                 found[at] = file.row(place)
             spared += file.seconds_for(places[places >= 0])
+        return spared
+
+    def _tokenise(
+        self,
+        texts: Sequence[str],
+        hashes: Hashes,
+        found: list[Ids | None],
+        compute: Callable[[Sequence[str]], Iterator[Ids]],
+    ) -> None:
+        """Put into `found` what lacks there, and keep it."""
         first: dict[bytes, int] = {}
         for at, row in enumerate(found):
             if row is None:
                 first.setdefault(hashes[at].tobytes(), at)
-        if first:
-            wanted = list(first.values())
-            start = perf_counter()
-            fresh = list(compute([texts[at] for at in wanted]))
-            self._keep(hashes[wanted], fresh, perf_counter() - start)
-            own = dict(zip(first, fresh, strict=True))
-            found = [own[hashes[at].tobytes()] if row is None else row for at, row in enumerate(found)]
-        return Tokenised(tuple(row for row in found if row is not None), spared)
+        if not first:
+            return
+        wanted = list(first.values())
+        start = perf_counter()
+        fresh = list(compute([texts[at] for at in wanted]))
+        self._keep(hashes[wanted], fresh, perf_counter() - start)
+        own = dict(zip(first, fresh, strict=True))
+        for at, row in enumerate(found):
+            if row is None:
+                found[at] = own[hashes[at].tobytes()]
 
     def _files(self) -> list[tuple[Path, TokenFile]]:
         opened = []

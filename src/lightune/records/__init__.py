@@ -37,6 +37,7 @@ from lightune.records.plain import dumps, from_json, to_json
 from lightune.records.plan import ArmPlan, Plan, StudyPlan
 from lightune.records.results import SCHEMA_VERSION, ArmResult, CrossValidation, StudyResult
 from lightune.records.runs import (
+    BESIDE,
     SEEDS_FOLDER,
     Cost,
     Predictions,
@@ -62,6 +63,7 @@ from lightune.records.side_by_side import Difference, OtherTruth, SharedPair, Sh
 from lightune.records.terms import DEFAULT, GIVEN, SEARCHED, Terms, UnequalTerm
 
 __all__ = [
+    "BESIDE",
     "DEFAULT",
     "FAIL",
     "GIVEN",

@@ -15,6 +15,9 @@ from lightune.records.plan import Plan
 # Below the artefact of an arm's first seed: those of its other seeds, which are not part of it.
 SEEDS_FOLDER = "seeds"
 
+# How a run's note begins that says that its times are not its alone.
+BESIDE = "It ran beside other runs"
+
 
 @dataclass(frozen=True)
 class RunKey:

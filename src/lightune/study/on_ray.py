@@ -20,7 +20,7 @@ from lightune.config import StudyConfig
 from lightune.disk import disk_fault
 from lightune.errors import ConfigError
 from lightune.progress import NOTICE, Progress
-from lightune.records import RunRecord, Splits, dumps
+from lightune.records import BESIDE, RunRecord, Splits, dumps
 from lightune.study import on_node
 from lightune.study.fleets import Begin
 from lightune.study.folder import StudyFolder
@@ -39,9 +39,9 @@ STEP_SECONDS = 0.25
 STOP_SECONDS = 7.5
 # For a node to say what it sees: its first process has to load.
 LOOK_SECONDS = 120.0
-BESIDE = (
-    "It ran beside other runs on the same machine, with {threads} of its own: its seconds do not compare with those of "
-    "a run that had the machine to itself."
+HOW_BESIDE = (
+    f"{BESIDE} on the same machine, with {{cpus}} of its own: its seconds do not compare with those of a run that had "
+    "the machine to itself."
 )
 
 
@@ -230,7 +230,7 @@ def _beside(run: _Run, record: RunRecord) -> RunRecord:
     if record.status != "done":
         return record
     count = max(int(run.needs.cpus), 1)
-    said = BESIDE.format(threads=f"{count} CPU{'' if count == 1 else 's'}")
+    said = HOW_BESIDE.format(cpus=f"{count} CPU{'' if count == 1 else 's'}")
     noted = replace(record, notes=(*record.notes, said))
     write_whole(Path(run.spec.folder) / RECORD, dumps(noted))
     return noted

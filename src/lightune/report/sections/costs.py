@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lightune.records import ArmResult, Cost, StudyResult
+from lightune.records import BESIDE, ArmResult, Cost, StudyResult
 from lightune.report import format as show
 from lightune.report.document import Cell, Column, Section, Table
+from lightune.report.escape import short
 from lightune.report.runs import first_run
 from lightune.report.vocabulary import arm_cell
 
@@ -34,9 +35,17 @@ def costs_section(result: StudyResult) -> Section | None:
         title="Cost",
         read="What the accuracy was bought with. Compare times only on the same machine with nothing else running.",
         computed="Each run worked in a process of its own, so peak memory is its own, libraries included. "
-        f"Of several runs of an arm, the {first_run(result)}'s.",
+        f"Of several runs of an arm, the {first_run(result)}'s.{_beside(result)}",
         blocks=(Table("Cost of each arm", columns, tuple(_row(arm, cost, device) for arm, cost in priced)),),
     )
+
+
+def _beside(result: StudyResult) -> str:
+    """Whose times are not its alone."""
+    names = [short(arm.name) for arm in result.arms if any(note.startswith(BESIDE) for note in arm.notes)]
+    if not names:
+        return ""
+    return f" Beside other runs on the same machine ran {', '.join(names)}: their times do not compare with others."
 
 
 def _row(arm: ArmResult, cost: Cost, device: bool) -> tuple[Cell, ...]:
