@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightune.cli.output import console, progress_console
 from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ def check_folder(target: str, spreadsheet_safe: bool, input_format: str | None) 
 
 def label_folder(request: FolderRequest, engine: Engine | None, on_loaded: Callable[[Console], None]) -> int:
     """Label what `request` names; progress goes to standard error, a line at the end to standard output."""
+    from lightune.cli.output import console, progress_console
     from lightune.cli.predict_file import View, row_bars
     from lightune.inference import predict_folder
 

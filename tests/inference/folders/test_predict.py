@@ -158,6 +158,35 @@ def test_a_driver_s_own_error_is_a_sentence_without_the_password(bag, tmp_path, 
         predict_folder(FolderRequest({"": bag}, "memory://me:secret@there", str(tmp_path / "out")))
 
 
+@pytest.mark.parametrize("at", ["open", "info", "find"])
+def test_so_it_is_while_it_runs_and_what_is_done_stays(bag, tmp_path, monkeypatch, at):
+    """The driver loses the place while parts are made; `find` is how the output is counted at the end."""
+    memory = fsspec.implementations.memory.MemoryFileSystem
+    system = fsspec.filesystem("memory")
+    system.put(str(write_folder(tmp_path / "in")), "/given", recursive=True)
+    request = replace(request_for(tmp_path, bag), source="memory://given", target="memory://made")
+
+    class Lost(Exception):
+        pass
+
+    def lost(self, path, *_, **__):
+        raise Lost("the line is dead")
+
+    try:
+        with monkeypatch.context() as patch:
+
+            def cut(phase, done, total, facts):
+                if facts.get("kept") == (ROWS if at == "find" else 41):
+                    patch.setattr(memory, at, lost)
+
+            with pytest.raises(RunError, match=r"memory://.* cannot be reached: Lost, the line is dead"):
+                predict_folder(request, cut)
+        assert predict_folder(replace(request, resume=True)).rows_out == ROWS
+    finally:
+        for name in ("/given", "/made"):
+            system.rm(name, recursive=True)
+
+
 def test_what_is_hidden_is_passed_over_and_what_is_no_parquet_is_said(bag, tmp_path):
     request = request_for(tmp_path, bag)
     for name in ("_SUCCESS", "_temporary/a.parquet", ".b.parquet", "a=1/.c/d.parquet", "README.md", "b/more.csv"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lightune.data import Cut, ParquetSlices
+from lightune.data import Cut, ParquetSlices, Window
 from lightune.errors import ConfigError, DataError, RunError
 from lightune.inference.batch.answering import Answering, answering
 from lightune.inference.batch.formats import Parquet
@@ -18,7 +18,7 @@ from lightune.inference.batch.identity import artefact_digest, differences, mach
 from lightune.inference.batch.predict import texts_of
 from lightune.inference.classifier import TextClassifier, load_classifier_folder
 from lightune.inference.folders.output import MARK, OutputFolder, check_same_place, job_digest, mark
-from lightune.inference.folders.place import Place, stamp
+from lightune.inference.folders.place import Place, reaching, stamp
 from lightune.inference.folders.plan import InputFile, Unit, open_file
 from lightune.inference.wanted import Wanted, check_wanted
 
@@ -87,7 +87,7 @@ class Labeller:
         sink = pa.BufferOutputStream()
         rows, tick = 0, _counting(on_rows, len(self._classifiers))
         with pq.ParquetWriter(sink, form.schema, write_page_checksum=True) as writer:
-            for window in file.slice_windows(unit.begin, unit.rows, self._job.cut):
+            for window in self._windows(file, unit):
                 columns = answers.columns(texts_of(window, self._job.text_column), tick)
                 writer.write_table(form.table(window, columns), row_group_size=window.table.rows)
                 rows += window.table.rows
@@ -97,16 +97,22 @@ class Labeller:
         self._output.put(unit.target, sink.getvalue().to_pybytes())
         return rows
 
+    def _windows(self, file: ParquetSlices, unit: Unit) -> Iterator[Window]:
+        with reaching(f"{unit.words}:", self._job.source, RunError):
+            yield from file.slice_windows(unit.begin, unit.rows, self._job.cut)
+
     def _open(self, file: InputFile) -> ParquetSlices:
         """The file, which stays open: the next unit mostly lies behind this one."""
         if self._slices is None or self._file != file:
             if self._slices is not None:
                 self._slices.close()
-            self._file, self._slices = file, open_file(self._job.source, file)
+            with reaching(f"{file.name}:", self._job.source, RunError):
+                self._file, self._slices = file, open_file(self._job.source, file)
         return self._slices
 
     def _check_unchanged(self, file: InputFile) -> None:
-        now = stamp(self._job.source, file.path)
+        with reaching(f"{file.name}:", self._job.source, RunError):
+            now = stamp(self._job.source, file.path)
         if not now:
             raise DataError(
                 f"There is no file {file.path}, which was there when the command began. Do all nodes see it?"

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lightune.errors import ConfigError, DataError, InputError, RunError
+from lightune.errors import ConfigError, DataError, RunError
 from lightune.inference.batch.identity import differences
-from lightune.inference.folders.place import Place, unreachable
+from lightune.inference.folders.place import Place, reaching
 from lightune.inference.folders.plan import ENDING, Plan, Unit, is_hidden
 from lightune.writer import Held, WriterLock
 
@@ -96,13 +96,9 @@ class OutputFolder:
         go on; RunError where nothing can be written.
         """
         wanted = {unit.target: unit for unit in plan.units}
-        try:
+        with reaching("--output", self.place):
             found = self.place.files()
             begun = self._read()
-        except InputError:
-            raise
-        except Exception as error:  # each driver has its own, for what it cannot reach and whom it does not know
-            raise unreachable("--output", self.place, error) from error
         others = [name for name in found if name not in _OWN]
         if begun is None or not others:  # a record without a part binds nobody
             if others:
@@ -118,7 +114,8 @@ class OutputFolder:
                 "was begun with, or name another folder."
             )
         self._check_strangers(found, wanted)
-        done = self._done([unit for name, unit in wanted.items() if name in found], job_digest(identity))
+        with reaching("--output", self.place):
+            done = self._done([unit for name, unit in wanted.items() if name in found], job_digest(identity))
         left = {name: unit for name, unit in wanted.items() if name not in done}
         if left:
             self.place.remove(SUCCESS)
@@ -128,7 +125,7 @@ class OutputFolder:
         """Write a file whole. Raises RunError where the place does not take it."""
         try:
             self.place.put(name, data)
-        except Exception as error:  # as above
+        except Exception as error:  # a disk's, or of a kind of its driver's own
             said = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise RunError(
                 f"{self.place.at(name)} cannot be written: {said}. What is done stays; once that is mended, the same "
@@ -146,12 +143,13 @@ class OutputFolder:
 
     def finish(self, job: str, plan: Plan) -> Counts:
         """Count the rows of all parts, and write that the output is whole. Raises RunError where it is not."""
-        found = self.place.files()
+        with reaching("--output", self.place, RunError):
+            found = self.place.files()
+            done = self._done([unit for unit in plan.units if unit.target in found], job)
         try:
             self._check_strangers(found, {unit.target: unit for unit in plan.units})
         except ConfigError as error:
             raise RunError(str(error)) from error
-        done = self._done([unit for unit in plan.units if unit.target in found], job)
         missing = [unit for unit in plan.units if unit.target not in done]
         rows = sum(done.values())
         if missing or rows != plan.rows:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from lightune.errors import ConfigError, DataError
+from lightune.errors import ConfigError, DataError, LightuneError
 from lightune.whole import sync, sync_folder
 
 # What an object store or a network file system says of a file that changes with its content.
@@ -133,12 +135,19 @@ def stamp(place: Place, path: str) -> tuple[Any, ...]:
     return told.get("size"), *(str(told[key]) for key in _VERSIONS if told.get(key) is not None)
 
 
-def unreachable(option: str, place: Place, error: Exception) -> DataError:
-    """The error for a place that its driver cannot reach, list or read."""
-    return DataError(
-        f"{option} {place.name} cannot be reached: {type(error).__name__}, {_first_line(error)}. Look at the address, "
-        "the rights and the network."
-    )
+@contextmanager
+def reaching(what: str, place: Place, kind: type[LightuneError] = DataError) -> Iterator[None]:
+    """Within it what a driver raises of its own, for what it cannot reach and whom it does not know, becomes an error
+    of this kind. what: an option, or a part of the place."""
+    try:
+        yield
+    except LightuneError:
+        raise
+    except Exception as error:  # their kinds are not known here
+        raise kind(
+            f"{what} {place.name} cannot be reached: {type(error).__name__}, {_first_line(error)}. Look at the "
+            "address, the rights and the network."
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

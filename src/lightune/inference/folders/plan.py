@@ -13,7 +13,7 @@ import pyarrow as pa
 from lightune.data import Cut, ParquetSlices, find_text_column
 from lightune.data.parquet import as_table
 from lightune.errors import DataError
-from lightune.inference.folders.place import Place, stamp, unreachable
+from lightune.inference.folders.place import Place, reaching, stamp
 from lightune.progress import Progress
 
 CHECK = "check"
@@ -111,7 +111,7 @@ def is_hidden(name: str) -> bool:
 
 def _paths(source: Place) -> tuple[dict[str, str], tuple[str, ...]]:
     """The paths of the Parquet files by their names in the folder, and names of others. Raises DataError."""
-    try:
+    with reaching("--input", source):
         if source.system.isfile(source.path):
             name = source.path.rsplit("/", 1)[-1]
             if not name.lower().endswith(ENDING):
@@ -120,10 +120,6 @@ def _paths(source: Place) -> tuple[dict[str, str], tuple[str, ...]]:
         found = [name for name in source.files() if not is_hidden(name)]
         if not found and not source.system.exists(source.path):
             raise DataError(f"There is no folder or file {source.name}.")
-    except DataError:
-        raise
-    except Exception as error:  # each driver has its own, for what it cannot reach and whom it does not know
-        raise unreachable("--input", source, error) from error
     links = [name for name in found if source.local is not None and os.path.isdir(source.at(name))]
     if links:
         raise DataError(f"{source.name}: {links[0]} is a link to a folder, which is not followed. Name that folder.")
@@ -135,22 +131,19 @@ def _paths(source: Place) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def _look(source: Place, name: str, path: str, unit: Cut) -> _Looked:
-    try:
+    with reaching("--input", source):
         file = InputFile(name, path, stamp(source, path))
         found = open_file(source, file)
-    except DataError:
-        raise
-    except Exception as error:  # as above
-        raise unreachable("--input", source, error) from error
     return _Looked(file, found.size, tuple(found.slices(unit)), found.schema, found.digest)
 
 
 def _text_column(source: Place, files: list[_Looked], asked: str | None) -> str:
     """The column of the texts, which every file must have: by its name, or by what the first file with rows holds."""
-    first = open_file(source, next(one.file for one in files if one.rows))
-    begin, rows = first.slices(Cut())[0]
-    column = find_text_column(next(first.slice_windows(begin, rows, Cut())).table, asked)
-    first.close()
+    with reaching("--input", source):
+        first = open_file(source, next(one.file for one in files if one.rows))
+        begin, rows = first.slices(Cut())[0]
+        column = find_text_column(next(first.slice_windows(begin, rows, Cut())).table, asked)
+        first.close()
     for one in files:
         find_text_column(as_table(f"{source.name}, {one.file.name}", one.schema.empty_table()), column)
     return column
