@@ -117,6 +117,8 @@ def compare(work: Path) -> None:
             for path in sorted(work.glob(f"{side}-0-*/**/*.parquet"), key=lambda path: path.name)
         )
         wanted = found if wanted is None else wanted
+        if len(found) != len(wanted):
+            raise RuntimeError(f"{side}: {len(found):,} rows where {ONE} has {len(wanted):,}")
         for name in wanted.schema.names:
             ours, theirs = found.column(name), wanted.column(name)
             near = pa.types.is_floating(ours.type) and np.allclose(ours, theirs, rtol=0, atol=TOLERANCE)
