@@ -56,6 +56,23 @@ def test_of_an_output_it_is_said_once_a_part_is_there(tmp_path):
     assert kept([*words, "--resume"]) == " The same command goes on from what is done."
 
 
+def test_of_a_folder_too(tmp_path):
+    out = tmp_path / "out"
+    (out / "a=1").mkdir(parents=True)
+    words = ["predict", "DIR", "--input", "in", "--output", str(out)]
+    (out / "a=1" / "mine-00000.parquet").write_text("of somebody else")
+    assert kept(words) == " Nothing was labelled yet."
+    (out / "_lightune.json").write_text("{}")
+    assert kept(words) == " The same command with --resume goes on from what is done."
+    (out / "a=1" / "mine-00000.parquet").unlink()
+    assert kept(words) == " Nothing was labelled yet."
+
+
+def test_nothing_is_asked_of_a_network():
+    words = ["predict", "DIR", "--input", "s3://b/in", "--output", "s3://b/out"]
+    assert kept(words) == " The same command with --resume goes on from what is done, if anything is."
+
+
 @pytest.mark.parametrize("words", [["inspect"], ["predict", "DIR", "a text"], ["predict", "--output", "-"], []])
 def test_a_verb_that_keeps_nothing_adds_nothing(words):
     assert kept(words) == ""

@@ -20,7 +20,7 @@ from rich.console import Console
 
 import lightune
 from lightune.cli.predict_file import _Rows
-from lightune.inference import batch
+from lightune.inference import batch, folders
 from tests.inference.test_files import ROWS, read, write
 
 TEXT = "the plot is dull [not markup]"
@@ -203,3 +203,27 @@ def test_answers_go_to_a_file_while_a_terminal_shows_the_progress(study, tmp_pat
         assert running.wait() == 0
     assert b"\x1b[" in shown
     assert [row["id"] for row in read(tmp_path / "out.jsonl")] == [row["id"] for row in ROWS]
+
+
+@pytest.mark.full
+def test_a_folder_of_parquet_becomes_one_and_goes_on(study, command, tmp_path, monkeypatch):
+    for name in ("a.parquet", "b=1/c.parquet"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / "in" / name, ROWS)
+    (tmp_path / "in" / "README.md").write_text("rows")
+    words = ["predict", study, "--arm", "tfidf", "--input", tmp_path / "in", "--output", tmp_path / "out"]
+    plain = folders.output.OutputFolder.finish
+    with monkeypatch.context() as patch:
+        patch.setattr(folders.output.OutputFolder, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        said = command(*words)
+    assert folders.output.OutputFolder.finish is plain
+    assert (said.code, said.out) == (130, "")
+    passed, interrupted = said.err.splitlines()
+    assert passed == f"lightune: {tmp_path}/in: passed over, since it is no Parquet: README.md."
+    assert interrupted == "lightune: Interrupted. The same command with --resume goes on from what is done."
+    assert command(*words).code == 2
+    said = command(*words, "--resume")
+    assert (said.code, said.out) == (0, f"10 rows labelled (10 of them before), 2 files: {tmp_path / 'out'}\n")
+    assert read(tmp_path / "out" / "a-00000.parquet") == read(tmp_path / "out" / "b=1" / "c-00000.parquet")
+    single = command("predict", study, "--input", tmp_path / "in" / "a.parquet", "--output", tmp_path / "single")
+    assert single.out == f"5 rows labelled, 1 file: {tmp_path / 'single'}\n"

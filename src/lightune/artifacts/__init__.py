@@ -1,7 +1,7 @@
 """What lies on disk and can be loaded again."""
 
 from lightune.artifacts.artifact import Artifact
-from lightune.artifacts.bases import find_base
+from lightune.artifacts.bases import find_base, find_base_unread
 from lightune.artifacts.certificate import CERTIFICATE, CERTIFICATE_FORMAT, read_certificate
 from lightune.artifacts.loading import is_artifact, load_artifact
 from lightune.artifacts.manifest import (
@@ -61,6 +61,7 @@ __all__ = [
     "BaseModel",
     "Manifest",
     "find_base",
+    "find_base_unread",
     "folder_bytes",
     "head_tensors",
     "is_artifact",

@@ -16,16 +16,22 @@ from lightune.models import Classifier, ModelSource, find_model, has_weights
 
 def find_base(folder: Path, manifest: Manifest) -> ModelSource:
     """The base that the manifest of the artefact in `folder` names, with the weights it names. Raises ModelError."""
+    source = find_base_unread(folder, manifest)
     assert manifest.base is not None
-    location = manifest.base.location
-    embedded = manifest.base.name == EMBEDDED and not location.startswith(INSIDE)
-    source = find_named_base(folder, EMBEDDED if embedded else location)
     if manifest.base.digest is not None and not has_weights(source, manifest.base.digest):
         raise ModelError(
             f"{folder}: it was trained on {manifest.base.name}, but the weights there now are others (their SHA-256 "
             "differs). Put the old base back, or train again."
         )
     return source
+
+
+def find_base_unread(folder: Path, manifest: Manifest) -> ModelSource:
+    """The same, whatever its weights are: they are not read. Raises ModelError."""
+    assert manifest.base is not None
+    location = manifest.base.location
+    embedded = manifest.base.name == EMBEDDED and not location.startswith(INSIDE)
+    return find_named_base(folder, EMBEDDED if embedded else location)
 
 
 def find_named_base(folder: Path, location: str) -> ModelSource:

@@ -14,7 +14,7 @@ def kept(words: Sequence[str]) -> str:
     if words[:1] in (["study"], ["search"]) and not {"--plan", "--estimate"} & set(words):
         return _study(_option(words, "--out"))
     if words[:1] == ["predict"] and _option(words, "--output") not in (None, "-"):
-        return _output(Path(str(_option(words, "--output"))), resumes="--resume" in words)
+        return _output(str(_option(words, "--output")), resumes="--resume" in words)
     return ""
 
 
@@ -44,10 +44,15 @@ def _trials(path: Path) -> int:
         return 0
 
 
-def _output(target: Path, resumes: bool) -> str:
-    if not any(target.with_name(f"{target.name}.parts").glob("part-*")):
-        return " Nothing was labelled yet."
+def _output(given: str, resumes: bool) -> str:
     same = "The same command" if resumes else "The same command with --resume"
+    if "://" in given:  # nothing is asked of a network now
+        return f" {same} goes on from what is done, if anything is."
+    target = Path(given).expanduser()
+    parts = target.with_name(f"{target.name}.parts").glob("part-*")
+    of_folder = target.rglob("*-[0-9]*.parquet") if (target / "_lightune.json").exists() else ()
+    if not any(parts) and not any(of_folder):
+        return " Nothing was labelled yet."
     return f" {same} goes on from what is done."
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from lightune.cli.options import Address
+from lightune.cli.predict_folder import LOCAL, RAY, check_engine, check_folder, is_folder, label_folder
 from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
     from lightune.inference import Wanted
 
-PIPE = Path("-")
+PIPE = "-"
 BASELINE = "baseline"
 INPUT_KINDS = ("lines", "jsonl")
 
@@ -27,11 +30,20 @@ def predict(
     ] = None,
     baseline: Annotated[bool, Option("--baseline", help="The pre-trained model's answer beside it.")] = False,
     source: Annotated[
-        Path | None, Option("--input", help="A CSV, TSV, JSONL or Parquet file of texts; - is standard input.")
+        str | None,
+        Option(
+            "--input",
+            help="A CSV, TSV, JSONL or Parquet file of texts; - is standard input. Or a folder of Parquet files, "
+            "or its URL (s3://…).",
+        ),
     ] = None,
     target: Annotated[
-        Path | None,
-        Option("--output", help="Where its rows go, with their labels; - is JSON lines to standard output."),
+        str | None,
+        Option(
+            "--output",
+            help="Where its rows go, with their labels; - is JSON lines to standard output. Of a folder: a folder, or "
+            "its URL.",
+        ),
     ] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with an output that was cut off.")] = False,
     text_column: Annotated[str | None, Option(help="The file's column of texts; found without it.")] = None,
@@ -52,33 +64,64 @@ def predict(
         bool, Option("--spreadsheet-safe", help="Make text of what a spreadsheet would run as a formula.")
     ] = False,
     as_json: Annotated[bool, Option("--json", help="A line of JSON a text.")] = False,
+    engine: Annotated[
+        str, Option(help="What labels a folder of Parquet: `local`, this process, or `ray`, a cluster.")
+    ] = LOCAL,
+    address: Address = None,
+    workers: Annotated[int | None, Option(help="Processes that label; without it as many as have room.")] = None,
+    cpus_per_worker: Annotated[int | None, Option(help="CPUs, and threads, of each; 1 without it.")] = None,
+    gpus_per_worker: Annotated[
+        float | None, Option(help="GPUs of each; without it 1 where the cluster has GPUs and a model answers.")
+    ] = None,
 ) -> int:
     """Label texts with what a study made."""
     _check(texts, source, target, input_format)
+    check_engine(
+        engine,
+        {
+            "--address": address,
+            "--workers": workers,
+            "--cpus-per-worker": cpus_per_worker,
+            "--gpus-per-worker": gpus_per_worker,
+        },
+        source,
+    )
     if source is None and (resume or spreadsheet_safe):
         raise ConfigError(f"{'--resume' if resume else '--spreadsheet-safe'} goes with --input and --output.")
     if source is not None and as_json:
         raise ConfigError("--json is for texts given as words; name an --output that ends in .jsonl, or is -.")
-    from lightune.inference import BatchRequest, Wanted
+    folders = source is not None and target is not None and (engine == RAY or is_folder(source, target))
+    if folders:
+        check_folder(str(target), spreadsheet_safe, input_format)
+    from lightune.inference import BatchRequest, FolderRequest, Wanted
     from lightune.models import quiet_transformers
 
     wanted = Wanted(top_k, probabilities, abstain_below, calibrated)
     with quiet_transformers():
         arms = _arms(folder, arm, baseline)
         if source is not None and target is not None:
-            from lightune.cli.predict_file import label_file
-
             prefixed = {
                 f"{name}_" if name == BASELINE or len(_named(arms)) > 1 else "": at for name, at in arms.items()
             }
+            on_loaded = partial(_say_unverified, arms)
+            if folders:
+                asked = FolderRequest(prefixed, source, target, text_column, wanted, resume)
+                if engine == LOCAL:
+                    return label_folder(asked, None, on_loaded)
+                from lightune.inference import Workers, ray_engine
+
+                with ray_engine(prefixed, address, Workers(workers, cpus_per_worker, gpus_per_worker)) as on_ray:
+                    return label_folder(asked, on_ray, on_loaded)
+            from lightune.cli.predict_file import label_file
+
             request = BatchRequest(
-                prefixed, source, target, text_column, input_format, wanted, spreadsheet_safe, resume
+                prefixed, Path(source), Path(target), text_column, input_format, wanted, spreadsheet_safe, resume
             )
-            return label_file(request, lambda shown: _say_unverified(arms, shown))
+            return label_file(request, on_loaded)
         return _texts(arms, texts or [], wanted, as_json)
 
 
-def _check(texts: list[str] | None, source: Path | None, target: Path | None, input_format: str | None) -> None:
+def _check(texts: list[str] | None, source: str | None, target: str | None, input_format: str | None) -> None:
     if (source is None) != (target is None):
         raise ConfigError("--input and --output go together: a file to read and a file to write.")
     if source is not None and texts:

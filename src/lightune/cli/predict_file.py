@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from lightune.cli.output import console, progress_console
+from lightune.progress import NOTICE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,7 @@ class _Rows(ProgressColumn):
         return Text(", ".join(said))
 
 
-class _View:
+class View:
     """A bar a phase. on_loaded: called when the first phase begins, since by then what is to answer has been loaded."""
 
     def __init__(self, bars: Progress, on_loaded: Callable[[Console], None]) -> None:
@@ -47,6 +48,9 @@ class _View:
 
     def __call__(self, phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
         self.before = int(facts.get("before", self.before))
+        if phase == NOTICE:
+            self._bars.console.print(f"lightune: {facts['said']}", markup=False, soft_wrap=True)
+            return
         if not self._phase:
             self._on_loaded(self._bars.console)
         # What an earlier run has done says nothing of this one's speed.
@@ -60,15 +64,9 @@ class _View:
             self._bars.update(self._task, completed=done)
 
 
-def label_file(request: BatchRequest, on_loaded: Callable[[Console], None]) -> int:
-    """Label what `request` names; progress goes to standard error, a line at the end beside the output.
-
-    on_loaded: hears, with the console of the progress, that the models are there.
-    """
-    from lightune.inference import PIPE, predict_file, predict_to_pipe
-
-    shown = progress_console()
-    bars = Progress(
+def row_bars(shown: Console, *, disable: bool = False) -> Progress:
+    """Bars for `View`, on a terminal alone."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         TextColumn("{task.percentage:>3.0f} %"),
@@ -78,11 +76,22 @@ def label_file(request: BatchRequest, on_loaded: Callable[[Console], None]) -> i
         # Else the answers to standard output would go to the terminal, where standard error is one.
         redirect_stdout=False,
         redirect_stderr=False,
-        # Where answers come to the same terminal, they are what is to be seen.
-        disable=not shown.is_terminal or (request.target == PIPE and console().is_terminal),
+        disable=disable or not shown.is_terminal,
     )
+
+
+def label_file(request: BatchRequest, on_loaded: Callable[[Console], None]) -> int:
+    """Label what `request` names; progress goes to standard error, a line at the end beside the output.
+
+    on_loaded: hears, with the console of the progress, that the models are there.
+    """
+    from lightune.inference import PIPE, predict_file, predict_to_pipe
+
+    shown = progress_console()
+    # Where answers come to the same terminal, they are what is to be seen.
+    bars = row_bars(shown, disable=request.target == PIPE and console().is_terminal)
     with bars:
-        view = _View(bars, on_loaded)
+        view = View(bars, on_loaded)
         rows = (predict_to_pipe if request.target == PIPE else predict_file)(request, view)
     if request.target != PIPE:
         kept = f" ({view.before:,} of them before)" if view.before else ""

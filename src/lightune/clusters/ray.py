@@ -43,7 +43,7 @@ def connected(address: str | None) -> Iterator[ModuleType]:
     option, asked = ("--address", address) if address else ("RAY_ADDRESS", os.environ.get("RAY_ADDRESS") or "local")
     if asked != "local":
         _check_answers(option, asked)
-    with _quiet():
+    with _quiet(ray):
         if asked != "local":
             _check_token(ray, option, asked)
         with _signals_kept():
@@ -132,18 +132,23 @@ def _init(ray: ModuleType, option: str, address: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(ray: ModuleType) -> Iterator[None]:
     """Keep what Ray says to programmers from people, and from others that it is used."""
     logger = logging.getLogger("ray")
     # The last one is what Ray sets when it starts a cluster.
     level, before = logger.level, {name: os.environ.get(name) for name in (*QUIET, "RAY_AUTH_MODE")}
     logger.setLevel(logging.CRITICAL)
+    # There is no option for what it prints to our standard output when a process of the cluster dies.
+    printing = ray._private.worker
+    plain = getattr(printing, "print_to_stdstream", None)
+    printing.print_to_stdstream = lambda *_, **__: None
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
         yield
     finally:
         logger.setLevel(level)
+        printing.print_to_stdstream = plain
         for name, was in before.items():
             if was is None:
                 os.environ.pop(name, None)

@@ -5,6 +5,7 @@ from lightune.data.columns import find_label_column, find_text_column, known_tex
 from lightune.data.drawing import CutSize, cut, draw
 from lightune.data.encoding import Utf8
 from lightune.data.folds import fold_of
+from lightune.data.parquet_slices import ParquetSlices
 from lightune.data.readers import read_table
 from lightune.data.row_sources import JSON_LINES, TEXT_LINES, open_rows
 from lightune.data.rows import load_rows, row_ids, save_rows
@@ -20,6 +21,7 @@ __all__ = [
     "Cut",
     "CutSize",
     "Lengths",
+    "ParquetSlices",
     "Part",
     "RowSource",
     "SplitAudit",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 
 from lightune.data.arrow_sizes import row_sizes
@@ -18,24 +19,40 @@ _BUFFER = 2**20
 
 
 class ParquetRows:
-    """Rows of a Parquet file. size: its rows. schema: names, types and metadata of its columns. Raises DataError."""
+    """Rows of a Parquet file. size: its rows. schema: names, types and metadata of its columns.
 
-    def __init__(self, path: str, file: Path) -> None:
+    system: where `file` lies, this machine's files without it. may_be_empty: whether a file without rows is one.
+    Raises DataError.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        file: Path | str,
+        system: pyarrow.fs.FileSystem | None = None,
+        *,
+        may_be_empty: bool = False,
+    ) -> None:
         self.path = path
-        self._file = file
+        self._file, self._system = file, system
         with self._open() as opened:
             self.schema = opened.schema_arrow
-            self.size = int(opened.metadata.num_rows)
-        check_columns(path, self.schema, self.size)
+            self.footer: pq.FileMetaData = opened.metadata
+        self.size = int(self.footer.num_rows)
+        check_columns(path, self.schema, max(self.size, int(may_be_empty)))
 
     def windows(self, cut: Cut) -> Iterator[Window]:
         """Give every row once, in its order; a column becomes text when a window's table is asked for it.
 
         Raises DataError; so does a column that is no text, naming the row.
         """
+        return self._cut(self._batches(), cut, 0)
+
+    def _cut(self, batches: Iterable[pa.Table], cut: Cut, done: int) -> Iterator[Window]:
+        """Cut the rows of `batches`, at least one, into windows. done: how many rows of the file stand before them."""
         held: list[pa.Table] = []
-        filling, begun, done = Filling(cut), 0, 0
-        for batch in self._batches():
+        filling, begun = Filling(cut), done
+        for batch in batches:
             start = 0
             for row, size in enumerate(row_sizes(batch)):
                 if not filling.takes(size):
@@ -58,10 +75,11 @@ class ParquetRows:
             rows = rows.set_column(at, field, column)
         return Window(as_table(self.path, rows, begun), begun + len(rows), arrow=rows)
 
-    def _batches(self) -> Iterator[pa.Table]:
+    def _batches(self, groups: Sequence[int] | None = None) -> Generator[pa.Table]:
+        """The rows of these row groups, or of all, a few at a time."""
         with self._open() as opened:
             try:
-                for batch in opened.iter_batches(batch_size=_BATCH, use_threads=False):
+                for batch in opened.iter_batches(batch_size=_BATCH, row_groups=groups, use_threads=False):
                     yield self._dense(pa.Table.from_batches([batch]))
             except (pa.ArrowException, OSError) as error:
                 raise unreadable(self.path, error) from error
@@ -80,6 +98,12 @@ class ParquetRows:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True)
+            return pq.ParquetFile(
+                self._file,
+                buffer_size=_BUFFER,
+                pre_buffer=False,
+                page_checksum_verification=True,
+                filesystem=self._system,
+            )
         except (pa.ArrowException, OSError) as error:
             raise unreadable(self.path, error) from error

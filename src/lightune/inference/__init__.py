@@ -11,6 +11,7 @@ from lightune.inference.batch import (
 )
 from lightune.inference.classifier import Answer, TextClassifier, answer, load_classifier_folder
 from lightune.inference.finding import arm_of, arms_of, baseline_of, default_arm, find_artifact, load, study_of
+from lightune.inference.folders import Counts, FolderRequest, Workers, predict_folder, ray_engine
 from lightune.inference.label_next import label_next
 from lightune.inference.occlusion import Piece, occlude
 from lightune.inference.wanted import ABSTAIN, Wanted, answer_fields, check_wanted
@@ -23,9 +24,12 @@ __all__ = [
     "WRITE",
     "Answer",
     "BatchRequest",
+    "Counts",
+    "FolderRequest",
     "Piece",
     "TextClassifier",
     "Wanted",
+    "Workers",
     "answer",
     "answer_fields",
     "arm_of",
@@ -39,6 +43,8 @@ __all__ = [
     "load_classifier_folder",
     "occlude",
     "predict_file",
+    "predict_folder",
     "predict_to_pipe",
+    "ray_engine",
     "study_of",
 ]

@@ -75,6 +75,11 @@ class Parquet:
 
     def write_part(self, path: Path, window: Window, added: Mapping[str, Values]) -> None:
         """Write Arrow's own format, which every value comes back from as it is."""
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, self.schema) as writer:
+            writer.write_table(self.table(window, added))
+
+    def table(self, window: Window, added: Mapping[str, Values]) -> pa.Table:
+        """The rows of `window` and the columns beside them."""
         rows = window.table.rows
         arrays = []
         for at, field in enumerate(self.schema):
@@ -84,9 +89,7 @@ class Parquet:
                 arrays.append(window.arrow.column(at))
             else:
                 arrays.append(pa.array(window.table.columns.get(field.name, (None,) * rows), field.type))
-        table = pa.Table.from_arrays(arrays, schema=self.schema).unify_dictionaries()
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, self.schema) as writer:
-            writer.write_table(table)
+        return pa.Table.from_arrays(arrays, schema=self.schema).unify_dictionaries()
 
     def put_together(self, parts: Iterable[Path], path: Path) -> None:
         """Write the parts below each other, each as a row group."""
