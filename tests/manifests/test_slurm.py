@@ -71,7 +71,8 @@ def test_many_arms_are_tasks_of_a_ray_cluster(tmp_path):
     assert started[started.index("--min-nodes") + 1] == "2"
     assert words[between + 1 : between + 3] == ["lightune", "study"]
     assert study_words(words)[2:] == ["--executor=ray", "--address=node1:6379"]
-    assert parsed_study(study_words(words)[:2])["out"] == Path("runs/imdb")
+    asked = parsed_study(study_words(words))
+    assert (asked["out"], asked["executor"], asked["address"]) == (Path("runs/imdb"), "ray", "node1:6379")
     assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
     assert environment["RAY_AUTH_MODE"] == "token"
     assert re.fullmatch("[0-9a-f]{64}", environment["RAY_AUTH_TOKEN"])
