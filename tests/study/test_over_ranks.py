@@ -21,7 +21,7 @@ from lightune.cli import ranks as cli_ranks
 from lightune.config import LoraConfig, MethodsConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.errors import ConfigError, OutOfMemory
 from lightune.predictions import read_predictions
-from lightune.ranks import Meeting, Ranks, is_follower, ranks_from_environment
+from lightune.ranks import GONE, Meeting, Ranks, is_follower, ranks_from_environment
 from lightune.records import RunKey, StudyResult
 from lightune.study import OverRanks, check_sharding, follow, in_process, over_ranks, run_study
 from lightune.study import following as following_module
@@ -289,9 +289,11 @@ def spec(config: StudyConfig, tmp_path: Path) -> RunSpec:
     return RunSpec(config, "lora", RunKey("lora", 1, 0), "f", str(tmp_path), str(run), None, str(tmp_path))
 
 
-def attempted(monkeypatch: pytest.MonkeyPatch, spec: RunSpec, answers: dict[int, dict[str, Any]]) -> Any:
-    """What rank 0 makes of its own failed part."""
-    monkeypatch.setattr(over_ranks, "attempt_in_worker", lambda one, *_, **__: failed_record(one, "It failed."))
+def attempted(
+    monkeypatch: pytest.MonkeyPatch, spec: RunSpec, answers: dict[int, dict[str, Any]], reason: str = "It failed."
+) -> Any:
+    """What rank 0 makes of its own part that failed for a reason."""
+    monkeypatch.setattr(over_ranks, "attempt_in_worker", lambda one, *_, **__: failed_record(one, reason))
     monkeypatch.setattr(over_ranks, "with_less_memory", lambda one, progress, attempt: attempt(one, progress))
     hall = Hall(answers)
     executor = OverRanks(hall)
@@ -309,9 +311,28 @@ def test_another_ranks_want_of_memory_is_the_runs(monkeypatch, spec):
         attempted(monkeypatch, spec, {1: {"out_of_memory": "full"}})
 
 
-def test_a_failure_of_all_keeps_its_own_reason(monkeypatch, spec):
-    _, record, _ = attempted(monkeypatch, spec, {1: {"failed": "It failed."}})
+@pytest.mark.parametrize("answer", [{"failed": "It failed."}, {"code": 1, "said": "ValueError: it failed"}, {}])
+def test_a_failure_of_rank_0_keeps_its_own_reason(monkeypatch, spec, answer):
+    _, record, _ = attempted(monkeypatch, spec, {1: answer})
     assert record.reason == "It failed."
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"code": -9}, "that of rank 1 was ended by signal 9 (SIGKILL)"),
+        ({"code": 143}, "that of rank 1 was ended by signal 15 (SIGTERM)"),
+        ({"code": 1, "said": "ValueError: odd"}, "that of rank 1 left with code 1: ValueError: odd"),
+    ],
+)
+def test_the_rank_that_was_lost_is_named(monkeypatch, spec, answer, said):
+    _, record, _ = attempted(monkeypatch, spec, {1: answer}, f"{GONE} (reset).")
+    assert record.reason.startswith(f"A process of this training was lost: {said}.")
+
+
+def test_where_nobody_knows_who_was_lost_the_run_says_what_it_saw(monkeypatch, spec):
+    _, record, _ = attempted(monkeypatch, spec, {1: {"failed": "Another one is gone."}}, f"{GONE} (reset).")
+    assert record.reason == f"{GONE} (reset). {over_ranks.GO_ON}"
 
 
 def test_a_rank_that_says_nothing_is_lost_for_the_runs_to_come_too(monkeypatch, spec):
@@ -336,6 +357,9 @@ class Told:
     def answer(self, number: int, what: dict[str, Any]) -> None:
         self.answered.append(what)
 
+    def is_closed(self, number: int) -> bool:
+        return True
+
 
 def test_another_rank_says_where_it_sees_no_folder_and_leaves_as_rank_0_does(monkeypatch, tmp_path):
     monkeypatch.setattr(following_module, "SEEN_SECONDS", 0.2)
@@ -344,6 +368,14 @@ def test_another_rank_says_where_it_sees_no_folder_and_leaves_as_rank_0_does(mon
     assert follow(meeting) == 2
     assert meeting.answered == [{"unseen": str(tmp_path)}, {}]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_waits_for_one_that_has_gone_is_ended_and_not_told_as_lost(monkeypatch, tmp_path):
+    monkeypatch.setattr(following_module, "GRACE_SECONDS", 0.2)
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(command) as process:
+        assert following_module._wait_until_over(process, Told(), 0) is None
+    assert process.returncode == -9
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):

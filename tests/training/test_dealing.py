@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from lightune.compute import Layout
 from lightune.errors import RunError
 from lightune.training.dealing import deal, share
-from lightune.training.trainer import collected
+from lightune.training.saved_state import RandomState
+from lightune.training.trainer import StepTrainer, collected
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
@@ -41,3 +45,22 @@ def test_answers_of_all_processes_come_in_the_rows_order():
 def test_a_row_that_is_not_answered_exactly_once_is_no_look(second):
     with pytest.raises(RunError, match="Each of 2 rows is to be answered once"):
         collected([([0], np.zeros((1, 2))), (second, np.zeros((len(second), 2)))], 2)
+
+
+def drawn(rank: int, step: int) -> float:
+    """What dropout would begin with in a process at a step."""
+    group, state = SimpleNamespace(first=rank == 0, rank=rank), SimpleNamespace(global_step=step)
+    torch.manual_seed(7)
+    StepTrainer._draw_apart(SimpleNamespace(group=group, args=SimpleNamespace(seed=0), state=state))
+    return float(torch.rand(()))
+
+
+def test_each_process_draws_for_itself_and_again_the_same_after_a_cut():
+    state = RandomState.now()
+    try:
+        draws = [drawn(rank, step) for rank in (0, 1, 2) for step in (3, 4)]
+        assert draws[0] == draws[1] == float(torch.rand((), generator=torch.Generator().manual_seed(7)))
+        assert len(set(draws)) == 5  # the first goes on with its own
+        assert drawn(1, 3) == draws[2]
+    finally:
+        state.restore()

@@ -19,6 +19,7 @@ Value = TypeVar("Value")
 # How long a process waits for the others in what they do together. What one does for all of them may take longer.
 WAIT, WAIT_SECONDS = "LIGHTUNE_WAIT_SECONDS", 600.0
 POLL_SECONDS = 0.05
+GONE = "Another process of this training does not answer any more"
 # How the libraries below torch say that another process does not answer any more.
 SAYINGS = ("gloo", "NCCL", "onnection closed", "onnection reset", "roken pipe", "imed out", "ocket", "TCPStore")
 
@@ -121,7 +122,7 @@ class Several(Group):
             if out_of_memory(error) or not any(part in str(error) for part in SAYINGS):
                 raise
             said = str(error).splitlines()[0][:200]
-            raise Lost(f"Another process of this training does not answer any more ({said}).") from error
+            raise Lost(f"{GONE} ({said}).") from error
 
 
 @contextmanager

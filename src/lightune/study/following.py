@@ -63,6 +63,8 @@ def _take_part(meeting: Meeting, number: int, said: dict[str, Any]) -> dict[str,
             except BaseException:
                 stop_worker(process)
                 raise
+            if code is None:
+                return {}
             assert process.stdout is not None
             words = _last_words(process.stdout.read())
         log.seek(0)
@@ -88,13 +90,16 @@ def _spec_beside(spec: str) -> Iterator[Path]:
         yield path
 
 
-def _wait_until_over(process: subprocess.Popen[bytes], meeting: Meeting, number: int) -> int:
+def _wait_until_over(process: subprocess.Popen[bytes], meeting: Meeting, number: int) -> int | None:
+    """What the worker left with; None where it did not, after rank 0's had, and was ended."""
     until = None
     while process.poll() is None:
         if until is None and meeting.is_closed(number):
             until = time.monotonic() + GRACE_SECONDS
         if until is not None and time.monotonic() > until:
             process.kill()  # it waits for one that has gone
+            process.wait()
+            return None
         time.sleep(POLL_SECONDS)
     return process.wait()
 

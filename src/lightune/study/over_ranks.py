@@ -13,7 +13,7 @@ from lightune.arms import trains_by_gradients
 from lightune.config import StudyConfig
 from lightune.errors import ConfigError, MachineError, OutOfMemory
 from lightune.progress import Progress
-from lightune.ranks import Meeting, Ranks
+from lightune.ranks import GONE, Meeting, Ranks
 from lightune.records import RunRecord, StudyPlan
 from lightune.study.executors import OUT_OF_MEMORY, attempt_in_worker, in_worker
 from lightune.study.following import was_ended, why
@@ -76,11 +76,12 @@ class OverRanks:
         if silent:
             self.gone = _lost(silent[0], {})
             return failed_record(spec, self.gone)
+        if not (was_ended(code) or (record.reason or "").startswith(GONE)):
+            return record  # its own failure, which the others may have met too, or have been left alone by
         lost = {rank: answer for rank, answer in answers.items() if "code" in answer}
-        if lost:
-            rank = min(lost)
-            return failed_record(spec, _lost(rank, lost[rank]))
-        return failed_record(spec, _lost(0, {"code": code})) if was_ended(code) else record
+        if was_ended(code) and not lost:
+            lost = {0: {"code": code}}
+        return failed_record(spec, _lost(min(lost), lost[min(lost)]) if lost else f"{record.reason} {GO_ON}")
 
 
 def check_sharding(ranks: Ranks, config: StudyConfig, gpus: int) -> None:
