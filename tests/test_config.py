@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from lightune.config import (
+    AnalysisConfig,
     DataConfig,
     LoraConfig,
     ModelConfig,
@@ -31,6 +32,14 @@ ODD = StudyConfig(
 def test_a_configuration_comes_back_from_yaml_as_it_was(config):
     assert config_from_yaml(config_to_yaml(config)) == config
     assert config_from_dict(config_to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    "text", ["next\x85line", "a\u2028b", "a\u2029b", "a\nb", "\x1b\x07", "'\x85\"", " \x85 ", "yes", "1e3"]
+)
+def test_any_text_comes_back_from_yaml_as_it_was(text):
+    config = StudyConfig(ModelConfig(text), DataConfig(text), analysis=AnalysisConfig((text,)))
+    assert config_from_yaml(config_to_yaml(config)) == config
 
 
 def test_missing_options_take_their_defaults():

@@ -1,8 +1,8 @@
 """Measures what the model of time is fitted to: steps of training and inference of models from 2M to 124M parameters,
 by one process and by two, and whole studies of one step.
 
-`python -m benchmarks.scaling.measure --output FILE` takes about half an hour on 2 idle cores; `--tiny` tries it in a
-minute, with sizes from which nothing follows. Weights are drawn with a seed: speed does not depend on them.
+`python -m benchmarks.scaling.measure --output FILE` wants the machine for itself; `--tiny` only tries it, with sizes
+from which nothing follows. Weights are drawn with a seed: speed does not depend on them.
 """
 
 from __future__ import annotations

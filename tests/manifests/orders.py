@@ -22,6 +22,7 @@ HOSTILE = [
     "-rf --out=x",
     "ends with backslash\\",
     "Käse 漢字 🙂 e\u0301",
+    "next\x85line, and\u2028that",
     ": yes, null, 1e3, @at, `back`, 'single",
     " leading and trailing ",
     "'",

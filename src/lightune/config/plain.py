@@ -26,6 +26,17 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Dumper(yaml.SafeDumper):
+    """YAML in which texts with line ends other than LF are escaped: as they are they come back as spaces."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        odd = any(sign in text for sign in "\x85\u2028\u2029")
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
 class _WrongKind(ValueError):
     """A value of another kind than its option takes."""
 
@@ -98,7 +109,7 @@ def _fault(error: BaseException, kind: type | None) -> str:
 
 def config_to_yaml(config: StudyConfig) -> str:
     """Turn a configuration into YAML text."""
-    return yaml.safe_dump(config_to_dict(config), sort_keys=False, allow_unicode=True)
+    return yaml.dump(config_to_dict(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def config_from_yaml(text: str) -> StudyConfig:
