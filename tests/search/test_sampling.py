@@ -26,6 +26,7 @@ from lightune.search.space import (
     applied,
     default_space,
     settled,
+    shown,
 )
 from lightune.search.trial import RUNNING, Searched, Trial, Value
 
@@ -110,6 +111,7 @@ def test_each_method_has_what_it_can_have_at_rates_of_its_own() -> None:
     assert "learning rate up to 10 times below and above each method's own" in space.words
     assert "method among lora, ia3" in space.words
     assert "top blocks among all, 2" in space.words
+    assert [shown(BLOCKS, 0), shown(RANK, 8), shown(METHOD, "ia3"), shown(RATE, 1e-4)] == ["all", "8", "ia3", "0.0001"]
 
 
 def test_what_is_asked_for_stands_in_the_place_of_the_usual() -> None:
