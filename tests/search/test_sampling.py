@@ -48,6 +48,7 @@ def rate_of(values: dict[str, Value]) -> float:
     return float(values[RATE])
 
 
+@pytest.mark.full
 def test_the_same_trials_and_seed_propose_the_same() -> None:
     searched = NONE
     for at in range(12):
@@ -93,6 +94,7 @@ def test_methods_blocks_and_modules_become_options_too() -> None:
     assert everything.lora.target_modules is None
 
 
+@pytest.mark.full
 def test_each_method_has_what_it_can_have_at_rates_of_its_own() -> None:
     asked = dimensions(["method=lora,ia3", "top-blocks=all,half,2", "target-modules=all,mlp"])
     space = default_space(replace(StudyConfig(), arms=("lora",)), 5e-4, settled(asked, 4))
