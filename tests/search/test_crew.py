@@ -152,6 +152,7 @@ def test_a_cluster_is_shared_out(nodes: Any, workers: int, cpus: int, gpus: floa
     assert (share.cpus, share.gpus) == (cpus, gpus)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("place", "said"),
     [

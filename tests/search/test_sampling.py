@@ -26,6 +26,7 @@ from lightune.search.space import (
     applied,
     default_space,
     settled,
+    shown,
 )
 from lightune.search.trial import RUNNING, Searched, Trial, Value
 
@@ -47,6 +48,7 @@ def rate_of(values: dict[str, Value]) -> float:
     return float(values[RATE])
 
 
+@pytest.mark.full
 def test_the_same_trials_and_seed_propose_the_same() -> None:
     searched = NONE
     for at in range(12):
@@ -92,6 +94,7 @@ def test_methods_blocks_and_modules_become_options_too() -> None:
     assert everything.lora.target_modules is None
 
 
+@pytest.mark.full
 def test_each_method_has_what_it_can_have_at_rates_of_its_own() -> None:
     asked = dimensions(["method=lora,ia3", "top-blocks=all,half,2", "target-modules=all,mlp"])
     space = default_space(replace(StudyConfig(), arms=("lora",)), 5e-4, settled(asked, 4))
@@ -110,6 +113,7 @@ def test_each_method_has_what_it_can_have_at_rates_of_its_own() -> None:
     assert "learning rate up to 10 times below and above each method's own" in space.words
     assert "method among lora, ia3" in space.words
     assert "top blocks among all, 2" in space.words
+    assert [shown(BLOCKS, 0), shown(RANK, 8), shown(METHOD, "ia3"), shown(RATE, 1e-4)] == ["all", "8", "ia3", "0.0001"]
 
 
 def test_what_is_asked_for_stands_in_the_place_of_the_usual() -> None:

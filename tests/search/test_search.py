@@ -248,6 +248,7 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.full
 def test_a_database_that_cannot_be_opened_is_told_before_anything_is_written(
     deep_bases: dict[str, Path], data: Path, tmp_path: Path
 ) -> None:

@@ -23,7 +23,6 @@ from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
     from lightune.search import Among, Between, Searched, Trial
-    from lightune.search.trial import Value
 
 TRAIN = TrainingConfig()
 SPACE, MANY = "What is searched over", o.WHERE
@@ -185,19 +184,16 @@ def _teller(quiet: bool, as_json: bool) -> Callable[[Trial, Searched], None] | N
 
 def _print(trial: Trial, searched: Searched) -> None:
     from lightune.cli.output import progress_console, seconds
+    from lightune.search.space import shown
 
     values = ", ".join(
-        f"{name.rpartition('.')[2].replace('_', ' ')} {_word(value)}" for name, value in trial.values.items()
+        f"{name.rpartition('.')[2].replace('_', ' ')} {shown(name, value)}" for name, value in trial.values.items()
     )
     progress_console().print(
         f"trial {trial.number + 1}: {values}: {_came(trial, searched)} ({seconds(trial.seconds)})",
         markup=False,
         soft_wrap=True,
     )
-
-
-def _word(value: Value) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _came(trial: Trial, searched: Searched) -> str:

@@ -1,6 +1,7 @@
 """A search for a method's settings on the validation rows, before a study measures the best of them."""
 
-from lightune.search.search import Place, Settings, find_settings, run_search
+from lightune.search.checking import Place
+from lightune.search.search import Settings, find_settings, run_search
 from lightune.search.space import Among, Between, Space, applied, default_space
 from lightune.search.trial import Searched, Trial
 

@@ -8,12 +8,9 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightune.arms import arm_kind
-from lightune.catalogue import METHODS
 from lightune.config import StudyConfig, config_to_dict
 from lightune.data import load_splits
 from lightune.disk import check_writable, told_of_the_disk
@@ -22,18 +19,18 @@ from lightune.progress import Progress, silent
 from lightune.records import RunKey, Splits, StudyResult, to_json
 from lightune.search.address import Address, address_of
 from lightune.search.budget import Budget
+from lightune.search.checking import HERE, RAY, Place, check_search, checked_space, choices
 from lightune.search.crew import Crew, InThisProcess, OnThisMachine
 from lightune.search.halving import best_trial
 from lightune.search.on_ray import OnRay, connected
-from lightune.search.optunas import load_optuna
 from lightune.search.running import OnTrial, Run, ended, recovered
-from lightune.search.space import BLOCKS, METHOD, TARGETS, Among, Between, Space, applied, default_space, settled
+from lightune.search.space import METHOD, Among, Between, Space, applied, default_space
 from lightune.search.spec import TrialsSpec, hand_over, made
 from lightune.search.store import TrialStore, opened
-from lightune.search.trial import Searched, Trial, Value
+from lightune.search.trial import Searched, Trial
 from lightune.study import Event, Executor, StudyFolder, in_worker, run_study
 from lightune.study.identity import check_same_study
-from lightune.study.preflight import check_methods, check_model, check_prompts, check_selection
+from lightune.study.preflight import check_prompts, check_selection
 from lightune.study.runs import read_record
 from lightune.study.study import writing_study
 
@@ -42,7 +39,6 @@ if TYPE_CHECKING:
 
 # Below the search's folder: what trials go on from, and what processes are told. Gone at the end.
 SCRATCH, HANDED = "trials", "handed"
-LOCAL, RAY = "local", "ray"
 
 
 @dataclass(frozen=True)
@@ -54,18 +50,6 @@ class Settings:
     config: StudyConfig
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where trials are kept and trained. storage: the URL of a database; None: a file in the study's folder. workers:
-    so many trials are trained at once, each in a process of its own where there are several. executor: `local`, or
-    `ray` for the nodes of the cluster at `address` (as in `clusters.connected`), which see `out` at the same path."""
-
-    storage: str | None = None
-    workers: int = 1
-    executor: str = LOCAL
-    address: str | None = None
-
-
 def run_search(
     config: StudyConfig,
     out: str | Path,
@@ -73,7 +57,7 @@ def run_search(
     space: Space | Sequence[Between | Among] = (),
     *,
     minutes: float | None = None,
-    place: Place = Place(),
+    place: Place = HERE,
     pruned: bool = True,
     on_event: Callable[[Event], None] | None = None,
     executor: Executor = in_worker,
@@ -90,7 +74,7 @@ def find_settings(
     space: Space | Sequence[Between | Among] = (),
     *,
     minutes: float | None = None,
-    place: Place = Place(),
+    place: Place = HERE,
     pruned: bool = True,
     on_trial: OnTrial | None = None,
     progress: Progress = silent,
@@ -108,13 +92,13 @@ def find_settings(
     InputError, RunError where no trial could be trained, and MachineError for a disk or a database that takes no more.
     """
     budget = Budget(trials, minutes)
-    _check(config, budget, place)
+    check_search(config, budget, place)
     folder = StudyFolder(Path(out).expanduser())
     check_same_study(folder, config)
     splits = load_splits(config.data)
     for check in (check_prompts, check_selection):
         check(config, splits)
-    space, digest = _checked(config, space, splits)
+    space, digest = checked_space(config, space, splits)
     address = address_of(folder.search, place.storage, folder.root.absolute().name)
     check_writable("--out", folder.root)
     search = _Search(config, folder, splits, digest, space, pruned, place, progress)
@@ -144,66 +128,6 @@ def _settings(config: StudyConfig, searched: Searched) -> Settings:
     chosen = applied(config, winner.values)
     methods = replace(chosen.methods, searched=count, searched_over=searched.space, rate_trials=0)
     return Settings(searched, winner, replace(chosen, methods=methods))
-
-
-def _check(config: StudyConfig, budget: Budget, place: Place) -> None:
-    """Raise ConfigError for what cannot be searched."""
-    load_optuna()
-    budget.check()
-    if place.workers < 1:
-        raise ConfigError(f"--workers: at least 1 is expected, got {place.workers}.")
-    if place.executor not in (LOCAL, RAY):
-        raise ConfigError(f"--executor: {LOCAL} or {RAY} is expected, got {place.executor!r}.")
-    if place.address is not None and place.executor != RAY:
-        raise ConfigError(f"--address {place.address}: it is a Ray cluster's; give --executor {RAY} too.")
-    others = [arm for arm in config.arms[1:] if arm_kind(arm).trained]
-    if others:
-        raise ConfigError(
-            f"--arms {others[0]}: arms that are not trained are expected beside the searched one, since its settings "
-            "would be another's. Add it to the folder with lightune study afterwards."
-        )
-    if config.data.folds is not None or config.curve.sizes or config.seeds != 1:
-        raise ConfigError("lightune search: one test split, one seed and no curve are expected.")
-
-
-def _checked(
-    config: StudyConfig, space: Space | Sequence[Between | Among], splits: Splits
-) -> tuple[Space | tuple[Between | Among, ...], str | None]:
-    """The space with its blocks as numbers, and the digest of the model's weights. Raises InputError for a method,
-    blocks or modules that the model cannot be searched over."""
-    for method in _choices(config, space, METHOD):
-        found = METHODS.get(str(method))
-        if found is None or not found.searchable:
-            known = ", ".join(name for name, one in METHODS.items() if one.searchable)
-            raise ConfigError(f"--method: one of {known} is expected, got {str(method)!r}.")
-    from lightune.models import find_model
-
-    source = find_model(config.model.source)
-    blocks = int(getattr(source.config, "num_hidden_layers", 1))
-    space = space if isinstance(space, Space) else settled(space, blocks)
-    digest, seen = None, False
-    options = (METHOD, BLOCKS, TARGETS)
-    for values in product(*(_choices(config, space, option) for option in options)):
-        given = {option: value for option, value in zip(options, values, strict=True) if value is not None}
-        if not METHODS[str(values[0])].has_rank:
-            given.pop(TARGETS, None)
-        if seen:
-            check_methods(applied(config, given), source, splits)
-        else:
-            digest, seen = check_model(applied(config, given), splits), True
-    return space, digest
-
-
-def _choices(
-    config: StudyConfig, space: Space | Sequence[Between | Among], option: str
-) -> tuple[Value, ...] | tuple[None]:
-    """What is searched over of an option that has words or whole numbers; what the configuration has where it is not
-    searched over, None for its own."""
-    dimensions = space.dimensions if isinstance(space, Space) else space
-    for one in dimensions:
-        if one.option == option and isinstance(one, Among):
-            return one.values
-    return (config.arms[0],) if option == METHOD else (None,)
 
 
 class _Search:
@@ -303,7 +227,7 @@ class _Search:
 
     def _check_open(self) -> None:
         """Raise ConfigError where the arm is trained already: more trials could find another winner."""
-        for arm in map(str, _choices(self.config, self.space, METHOD)):
+        for arm in map(str, choices(self.config, self.space, METHOD)):
             record = read_record(self.folder.run(RunKey(arm, len(self.splits.train), self.config.seed)))
             if record is not None and record.status == "done":
                 raise ConfigError(

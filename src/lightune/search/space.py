@@ -125,6 +125,13 @@ def applied(config: StudyConfig, values: Mapping[str, Value]) -> StudyConfig:
     return config
 
 
+def shown(option: str, value: Value) -> str:
+    """A value of an option, for people."""
+    if isinstance(value, str):
+        return value
+    return ALL if option == BLOCKS and value == 0 else f"{value:g}"
+
+
 def _changes(option: str, name: str, before: Any, value: Value) -> dict[str, Any]:
     if option == TARGETS:
         return {name: None if value == ALL else tuple(str(value).split("+"))}
@@ -148,13 +155,7 @@ def _words(space: Space, one: Between | Among) -> str:
         if space.own_rates and _many_rates(space, one):
             return f"{name} up to {SPAN:g} times below and above each method's own"
         return f"{name} from {one.low:g} to {one.high:g}"
-    return f"{name} among {', '.join(_word(one, value) for value in one.values)}"
-
-
-def _word(one: Among, value: Value) -> str:
-    if isinstance(value, str):
-        return value
-    return ALL if one.option == BLOCKS and value == 0 else f"{value:g}"
+    return f"{name} among {', '.join(shown(one.option, value) for value in one.values)}"
 
 
 def _many_rates(space: Space, one: Between) -> bool:
