@@ -46,13 +46,16 @@ def _run(asked: Path) -> int:
     from lightune.errors import OutOfMemory
     from lightune.models import quiet_transformers
     from lightune.study.executors import FAILED, OUT_OF_MEMORY, attempt
-    from lightune.study.runs import failed_record, spec_from_json
+    from lightune.study.runs import failed_record, read_record, spec_from_json
 
     spec = spec_from_json(json.loads(asked.read_text(encoding="utf-8")))
     try:
         # The worker of a study that was killed goes a moment later than the study, and may be writing until then.
         with FileLock(Path(spec.folder) / ".lock", timeout=ORPHAN_SECONDS), quiet_transformers():
-            record = attempt(spec, Reporter())
+            # Whoever started this took an earlier record away: one that is there now is of the process waited for.
+            kept = read_record(Path(spec.folder))
+            done = kept is not None and kept.status == "done" and kept.fingerprint == spec.fingerprint
+            record = kept if kept is not None and done else attempt(spec, Reporter())
         last = {} if record.status == "done" else {FAILED: record.reason}
     except OutOfMemory as error:
         last = {OUT_OF_MEMORY: str(error)}

@@ -84,6 +84,18 @@ def test_what_is_no_cluster_is_refused(monkeypatch):
 
 
 @pytest.mark.full
+def test_a_cluster_that_asks_for_a_token_is_told(monkeypatch):
+    import ray
+
+    def refused(**asked):
+        raise ray.exceptions.AuthenticationError("RPC error: InvalidAuthToken")
+
+    monkeypatch.setattr("ray._raylet.GcsClient", refused)
+    with port(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])) as number:
+        assert "asks for a token. Set RAY_AUTH_MODE=token" in refusal(f"127.0.0.1:{number}")
+
+
+@pytest.mark.full
 def test_other_versions_are_told(monkeypatch):
     import ray
 
@@ -91,6 +103,7 @@ def test_other_versions_are_told(monkeypatch):
         raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 1.0\n    Python: 3.9\n")
 
     monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(door, "_check_token", lambda *_: None)
     with port(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])) as number:
         said = refusal(f"127.0.0.1:{number}")
     assert "runs other versions" in said

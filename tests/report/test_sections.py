@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lightune.records import Metric, Plan
+from lightune.records import BESIDE, Metric, Plan
 from lightune.report.document import Figure, Group, Table
 from lightune.report.first_screen import first_figures
 from lightune.report.sections import sections
@@ -37,6 +37,13 @@ def test_the_first_screen_has_the_ladder_and_the_costs():
     unpriced = replace(WON, arms=tuple(replace(arm, cost=None) for arm in WON.arms))
     assert [figure.name for figure in first_figures(unpriced)] == ["ladder"]
     assert first_figures(studies.with_answers())[1].caption.endswith(" Not measured: api.")
+
+
+def test_whose_times_are_not_its_alone_is_said_beside_them():
+    assert "Beside other runs" not in section(WON, "cost").computed
+    first, *others = WON.arms
+    beside = replace(WON, arms=(replace(first, notes=(f"{BESIDE} on the same machine.",)), *others))
+    assert f"Beside other runs on the same machine ran {first.name}: their times" in section(beside, "cost").computed
 
 
 # ------------------------------------------------------------------------------------------ ladder, comparisons

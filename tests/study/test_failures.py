@@ -273,6 +273,28 @@ def test_a_worker_waits_for_one_that_is_still_at_the_run(spec, monkeypatch):
 
 
 @pytest.mark.full
+def test_what_the_worker_waited_for_has_done_is_not_done_again(spec, monkeypatch):
+    folder = Path(spec.folder)
+    folder.mkdir()
+    asked = folder / "spec.json"
+    asked.write_text(json.dumps(spec.to_json()))
+    done = []
+
+    def run(spec, progress):
+        done.append(spec.key)
+        return failed_record(spec, "It was done again.")
+
+    monkeypatch.setattr(executors, "attempt", run)
+    record = replace(failed_record(spec, ""), status="done", reason=None)
+    (folder / "record.json").write_text(dumps(record))
+    assert worker_module._run(asked) == 0
+    assert not done
+    (folder / "record.json").write_text(dumps(replace(record, fingerprint="of other settings")))
+    assert worker_module._run(asked) == 1
+    assert done == [spec.key]
+
+
+@pytest.mark.full
 def test_a_file_in_the_working_directory_does_not_take_a_library_s_place(tiny_gpt2, tmp_path, monkeypatch):
     (tmp_path / "datasets.py").write_text("raise SystemExit('mine')")
     (tmp_path / "tokenizers.py").write_text("raise SystemExit('mine')")

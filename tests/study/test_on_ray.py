@@ -20,7 +20,7 @@ from tests.study.shared import quick_config, unchanged, write_reviews
 pytest.importorskip("ray")
 pytestmark = pytest.mark.full
 # Long enough for something to happen in it, with a checkpoint every 20 steps.
-LONG = TrainingConfig(max_steps=120, evaluations=6, patience=0)
+LONG = TrainingConfig(max_steps=240, evaluations=12, patience=0)
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +64,12 @@ def test_runs_are_done_on_both_nodes_as_they_are_here(ray, config, tmp_path):
 
 
 class KillsItsNode:
-    """Hears a training; at its `at`th step kills the node where it runs, and remembers the steps it heard since."""
+    """Hears a training; at its `at`th step kills the node where it runs, puts another into the cluster, and remembers
+    the steps it heard before and since."""
 
-    def __init__(self, cluster: SmallCluster, node: Any, at: int) -> None:
-        self.cluster, self.node, self.at = cluster, node, at
+    def __init__(self, cluster: SmallCluster, at: int) -> None:
+        self.cluster, self.at = cluster, at
+        self.nodes = [cluster.add(3)]  # the only one that has as many CPUs
         self.before: list[int] = []
         self.after: list[int] = []
         self.notices: list[str] = []
@@ -77,31 +79,20 @@ class KillsItsNode:
             self.notices.append(event.phase)
         if event.kind == "progress" and event.phase == "train" and "note" not in (event.facts or {}):
             (self.after if self.notices else self.before).append(event.done)
-            if event.done >= self.at and self.node is not None:
-                self.cluster.kill(self.node)
-                self.node = None
+            if event.done >= self.at and len(self.nodes) == 1:
+                self.cluster.kill(self.nodes[0])
+                self.nodes.append(self.cluster.add(3))
 
 
 def test_a_run_whose_node_dies_goes_on_elsewhere_from_its_checkpoint(cluster, ray, config, tmp_path):
-    doomed = cluster.add(3)  # the only one that has as many
-    other = None
+    watch = KillsItsNode(cluster, 21)
     try:
-        watch = KillsItsNode(cluster, doomed, 41)
         config = replace(config, arms=("lora",), training=LONG)
-        fleet = RayFleet(ray, cpus=3)
-
-        def events(event: Event) -> None:
-            nonlocal other
-            if event.kind == "start":
-                other = cluster.add(3)
-            watch(event)
-
-        (lora,) = run_study(config, tmp_path / "out", events, fleet).arms
+        (lora,) = run_study(config, tmp_path / "out", watch, RayFleet(ray, cpus=3)).arms
     finally:
-        cluster.forget(doomed)
-        if other is not None:
-            cluster.forget(other)
-    assert (lora.status, lora.training.steps) == ("done", 120)
+        for node in watch.nodes:
+            cluster.forget(node)
+    assert (lora.status, lora.training.steps) == ("done", LONG.max_steps)
     assert len(watch.notices) == 1
     assert "was lost (" in watch.notices[0]
     assert "2 of 3 times" in watch.notices[0]

@@ -44,6 +44,8 @@ def connected(address: str | None) -> Iterator[ModuleType]:
     if asked != "local":
         _check_answers(option, asked)
     with _quiet(ray):
+        if asked != "local":
+            _check_token(ray, option, asked)
         with _signals_kept():
             _init(ray, option, asked)
         try:
@@ -87,6 +89,24 @@ def _check_answers(option: str, address: str) -> None:
         raise ConfigError(f"{option} {address}: what answers there is not the head of a Ray cluster.")
 
 
+def _check_token(ray: ModuleType, option: str, address: str) -> None:
+    """Raise ConfigError where the cluster asks for a token that this process does not have: Ray tries that for half a
+    minute."""
+    try:
+        from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    except ImportError:
+        return
+    try:
+        GcsClient(address=address)
+    except ray.exceptions.AuthenticationError as error:
+        raise ConfigError(
+            f"{option} {address}: the cluster asks for a token. Set RAY_AUTH_MODE=token, and have the head's "
+            "~/.ray/auth_token here too, or its words in RAY_AUTH_TOKEN."
+        ) from error
+    except Exception:  # whatever else is wrong, or another version of Ray
+        return
+
+
 def _init(ray: ModuleType, option: str, address: str) -> None:
     here = address == "local"
     try:
@@ -115,7 +135,8 @@ def _init(ray: ModuleType, option: str, address: str) -> None:
 def _quiet(ray: ModuleType) -> Iterator[None]:
     """Keep what Ray says to programmers from people, and from others that it is used."""
     logger = logging.getLogger("ray")
-    level, before = logger.level, {name: os.environ.get(name) for name in QUIET}
+    # The last one is what Ray sets when it starts a cluster.
+    level, before = logger.level, {name: os.environ.get(name) for name in (*QUIET, "RAY_AUTH_MODE")}
     logger.setLevel(logging.CRITICAL)
     # There is no option for what it prints to our standard output when a process of the cluster dies.
     printing = ray._private.worker

@@ -67,7 +67,7 @@ class RayFleet:
         study's files as this machine does."""
         check_disk(folder, config, splits, runs)
         if runs:
-            self._needs = self._needed(config, splits, len(runs))
+            self._needs = self._needed(config, splits, runs)
             self._check_room()
             self._check_sight(folder, config)
         return ()
@@ -91,19 +91,20 @@ class RayFleet:
     def facts(self) -> Mapping[str, Any]:
         """The size of the cluster."""
         there = nodes(self._ray)
-        cluster = {"nodes": len(there), "cpus": sum(node.cpus for node in there), "gpus": sum(n.gpus for n in there)}
+        cpus, gpus = sum(node.cpus for node in there), sum(node.gpus for node in there)
+        cluster = {"nodes": len(there), "cpus": cpus, "gpus": gpus}
         return {"executor": "ray", "cluster": cluster}
 
-    def _needed(self, config: StudyConfig, splits: Splits, runs: int) -> dict[str, Needs]:
+    def _needed(self, config: StudyConfig, splits: Splits, runs: Sequence[PlannedRun]) -> dict[str, Needs]:
         there = nodes(self._ray)
         gpus = self._gpus
         if gpus is None:
             gpus = float(any(node.gpus >= 1 for node in there))
         found = {}
-        for arm in config.arms:
+        for arm in dict.fromkeys(run.arm for run in runs):
             own = gpus if arm_kind(arm).needs_model else 0.0
             memory = run_bytes(config, splits, arm, on_gpu=own > 0)
-            found[arm] = Needs(self._cpus or cpus_each(there, runs, own), own, memory)
+            found[arm] = Needs(self._cpus or cpus_each(there, len(runs), own), own, memory)
         return found
 
     def _check_room(self) -> None:
@@ -126,7 +127,7 @@ class RayFleet:
                     f"--executor ray: the cluster's node {node.name} {silent}. Is lightune {VERSION} installed there?"
                 )
             if wrong is not None:
-                what, _, expected = wrong.partition(": ")
+                what, _, expected = wrong.rpartition(": ")
                 raise ConfigError(f"--executor ray: the cluster's node {node.name} {what}; {expected} is expected.")
 
 
