@@ -101,7 +101,7 @@ def overridden(config: StudyConfig, parts: Mapping[str, Any], given: Iterable[st
     top = changes.pop("", {})
     sections = {name: replace(getattr(config, name), **values) for name, values in changes.items()}
     if any(sections.get(name, getattr(config, name)) != getattr(config, name) for name in _FOUND):
-        sections["methods"] = replace(sections.get("methods", config.methods), searched=0)
+        sections["methods"] = replace(sections.get("methods", config.methods), searched=0, searched_over="")
     return replace(config, **sections, **top)
 
 
