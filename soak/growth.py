@@ -20,19 +20,20 @@ MOST_GROWTH = 20 * MIB
 CLIENTS = 4
 # Until then kernels are still made for widths that come for the first time, and kept.
 WARM = 15_000
-# What a client does in turn, on a connection that stays: sound requests, wrong ones, and some that it hangs up on.
+# What a client does in turn, on a connection that stays, and how it is answered: sound requests, wrong ones, and some
+# that it hangs up on.
 TEXT = "The plot is thin, but the music is lovely."
 SENT = (
-    post("/v1/predict", {"text": TEXT, "models": ["lora"]}, close=False),
-    request("GET", "/health", close=False),
-    post("/v1/predict", {"texts": [TEXT, ""], "models": ["pretrained"], "top_k": 1}, close=False),
-    post("/v1/predict", {"text": 1}, close=False),
-    request("POST", "/v1/predict", b"{", close=False),
-    request("GET", "/nowhere", close=False),
-    request("GET", "/v1/models", close=False),
-    request("GET", "/metrics", close=False),
+    (post("/v1/predict", {"text": TEXT, "models": ["lora"]}, close=False), b"200"),
+    (request("GET", "/health", close=False), b"200"),
+    (post("/v1/predict", {"texts": [TEXT, ""], "models": ["pretrained"], "top_k": 1}, close=False), b"200"),
+    (post("/v1/predict", {"text": 1}, close=False), b"422"),
+    (request("POST", "/v1/predict", b"{", close=False), b"400"),
+    (request("GET", "/nowhere", close=False), b"404"),
+    (request("GET", "/v1/models", close=False), b"200"),
+    (request("GET", "/metrics", close=False), b"200"),
 )
-EXPLAINED = post("/v1/explain", {"text": "Thin but lovely."}, close=False)
+EXPLAINED = (post("/v1/explain", {"text": "Thin but lovely."}, close=False), b"200")
 # One in so many requests is one to explain, and one is hung up on.
 EXPLAIN_EVERY, HANG_UP_EVERY = 200, 50
 
@@ -59,12 +60,15 @@ async def use(port: int, count: int, clients: int = CLIENTS) -> None:
 async def _client(port: int, count: int, number: int) -> None:
     reader, writer = await asyncio.open_connection(HOST, port)
     for at in range(number, number + count):
-        writer.write(EXPLAINED if at % EXPLAIN_EVERY == 0 else SENT[at % len(SENT)])
+        sent, status = EXPLAINED if at % EXPLAIN_EVERY == 0 else SENT[at % len(SENT)]
+        writer.write(sent)
         if at % HANG_UP_EVERY == 1:
             writer.transport.abort()
             reader, writer = await asyncio.open_connection(HOST, port)
             continue
         head = await reader.readuntil(b"\r\n\r\n")
+        if (seen := head.split(b" ", 2)[1]) != status:
+            raise ValueError(f"{status.decode()} is expected of request {at}, got {seen.decode()}.")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         await reader.readexactly(int(length.split(b":")[1]))
     writer.transport.abort()

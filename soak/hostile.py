@@ -105,6 +105,11 @@ def heads() -> Iterable[Hostile]:
         ("a million chunks", chunked + "1\r\na\r\n" * 1_000_000 + "0\r\n\r\n", {413}),
         ("a size that is none", f"{START}{JSON}Content-Length: -1{end}", {400}),
         ("a size of 10^30", f"{START}{JSON}Content-Length: {10**30}{end}", {400, 413}),
+        ("a size and an encoding", f"{START}{JSON}Content-Length: 4\r\nTransfer-Encoding: chunked{end}0{end}", {400}),
+        ("an encoding in HTTP/1.0", f"POST /v1/predict HTTP/1.0\r\nHost: {HOST}\r\n{JSON}"
+         f"Transfer-Encoding: chunked{end}0{end}", {400}),
+        ("100-continue with a bad body", f"{START}{JSON}Expect: 100-continue\r\nTransfer-Encoding: chunked{end}ZZ\r\n",
+         {400}),
         ("two sizes", f"{START}{JSON}Content-Length: 2\r\nContent-Length: 3{end}{{}}", {400}),
         ("a chunk size that is none", f"{chunked}zz\r\n{MARK}\r\n", {400}),
         ("a size of 1 MB for a chunk's line", f"{chunked}1;{'a' * 1_000_000}\r\n", {400, 413, 431}),

@@ -39,12 +39,13 @@ def overload(port: int, rate: float, seconds: float, sent: bytes = REQUEST) -> t
 def judged(load: Load, health: Watch, factor: int, able: float, seconds: float) -> list[Line]:
     """The lines of the table for one load."""
     name = f"overload {factor}x"
+    # Without one 429 it was no overload, and shows nothing.
     statuses, late = load.statuses(), load.latencies()
     told = all(one.retry_after for one in load.got if one.status == 429)
     goodput = load.rate(min(SETTLE, seconds / 4), seconds) / able
     times = f"200 took {quantile(late, 0.5):.2f} s, p99 {quantile(late, 0.99):.2f} s"
     return [
-        Line(name, "only 200, or 429 with Retry-After", f"{statuses}", set(statuses) <= {"200", "429"} and told),
+        Line(name, "only 200, or 429 with Retry-After", f"{statuses}", set(statuses) == {"200", "429"} and told),
         Line(
             name,
             "goodput at least 90 % of capacity",

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from soak.http import HOST
@@ -43,10 +43,12 @@ SLOWER = 3.0
 
 @dataclass(frozen=True)
 class Held:
-    """Seconds until each socket was closed, sorted; `still`: how many were open in the end."""
+    """Seconds until each socket was closed, sorted; `still`: how many were open in the end; `never`: how many could not
+    be opened."""
 
     seconds: tuple[float, ...]
     still: int
+    never: int
 
     @property
     def longest(self) -> float:
@@ -56,6 +58,7 @@ class Held:
 async def hold(port: int, kind: str, count: int, seconds: float = 3 * SECONDS) -> Held:
     """Open `count` sockets of a kind and wait until the server closes them."""
     closed: list[float] = []
+    never: list[OSError] = []
 
     async def one(number: int) -> None:
         await asyncio.sleep(number / OPENED)
@@ -64,8 +67,8 @@ async def hold(port: int, kind: str, count: int, seconds: float = 3 * SECONDS) -
         reads = kind != "slow readers"
         try:
             reader, writer = await (asyncio.open_connection(HOST, port) if reads else without_reading(port))
-        except OSError:
-            closed.append(time.monotonic() - begun)
+        except OSError as error:
+            never.append(error)
             return
         sending = asyncio.create_task(drip(writer, first, slowly))
         try:
@@ -82,7 +85,7 @@ async def hold(port: int, kind: str, count: int, seconds: float = 3 * SECONDS) -
     for task in pending:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return Held(tuple(sorted(closed)), count - len(closed))
+    return Held(tuple(sorted(closed)), count - len(closed) - len(never), len(never))
 
 
 async def without_reading(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -118,7 +121,7 @@ def held(port: int, kind: str, count: int) -> Held:
         timeout=120,
     )
     found = json.loads(done.stdout)
-    return Held(tuple(found["seconds"]), found["still"])
+    return Held(tuple(found["seconds"]), found["still"], found["never"])
 
 
 def run(
@@ -145,11 +148,11 @@ def run(
 
 def judged(kind: str, count: int, found: Held, before: Watch, others: Watch, health: Watch) -> list[Line]:
     """The lines of the table for one kind."""
-    closed = f"{count - found.still:,} of {count:,} closed, the last after {found.longest:.1f} s"
+    closed = f"{len(found.seconds):,} of {count:,} closed, the last after {found.longest:.1f} s"
     times = f"p99 {1000 * others.p99:.0f} ms, quiet {1000 * before.p99:.0f} ms; {len(others.seconds)} asked"
     healthy = f"{len(health.seconds)} asked, p99 {1000 * health.p99:.0f} ms, longest {1000 * health.worst:.0f} ms"
     return [
-        Line(kind, "all closed", closed, found.still == 0),
+        Line(kind, "all closed", closed, found.still == found.never == 0),
         Line(kind, "closed within 10 s", closed, found.longest <= SECONDS, timed=True),
         Line(kind, "others are answered", f"{len(others.bad) + len(health.bad)} failed", not others.bad + health.bad),
         Line(kind, "others' p99 at most 3 x the quiet one", times, others.p99 <= SLOWER * before.p99, timed=True),
@@ -167,7 +170,7 @@ def main() -> int:
     options = made.parse_args()
     if options.port is not None:
         found = asyncio.run(hold(options.port, options.kind, options.count))
-        print(json.dumps({"seconds": found.seconds, "still": found.still}))
+        print(json.dumps(asdict(found)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         return finish(run(Path(folder), 200 if options.short else 1_000))

@@ -53,7 +53,7 @@ class Watch:
                 answer.read()
                 if answer.status != 200:
                     self.bad.append(str(answer.status))
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.bad.append(type(error).__name__)
             finally:
                 connection.close()

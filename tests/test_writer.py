@@ -61,9 +61,10 @@ def test_what_a_killed_process_left_is_not_believed(tmp_path, monkeypatch):
     monkeypatch.setattr(writer, "LOOKS", 2)
     held = WriterLock(tmp_path / ".lock")
     dead = {"pid": 2**22 + 1, "host": writer.socket.gethostname(), "command": "x", "since": "then"}
+    huge = json.dumps({**dead, "pid": 10**20})
     held.holder.write_text(json.dumps(dead))
     held.take()  # nobody holds the lock, whatever stands there
-    for left in (json.dumps(dead), "{", json.dumps({"pid": 1}), json.dumps([1])):
+    for left in (json.dumps(dead), "{", json.dumps({"pid": 1}), json.dumps([1]), "[" * 100_000, huge, '{"pid": 1e400}'):
         held.holder.write_text(left)
         with pytest.raises(Held, match=r"^another process$"):
             WriterLock(held.path).take()
@@ -100,6 +101,16 @@ def test_a_full_disk_costs_the_name_and_not_the_lock(tmp_path, monkeypatch):
     held = WriterLock(tmp_path / ".lock")
     held.take()
     with pytest.raises(Held, match="another process"):
+        WriterLock(held.path).take()
+    held.release()
+
+
+def test_what_cannot_be_swept_costs_nothing(tmp_path, monkeypatch):
+    held = WriterLock(tmp_path / ".lock")
+    left = tmp_path / f".{held.holder.name}.x.partial"
+    left.mkdir()  # which no unlink removes
+    held.take()
+    with pytest.raises(Held, match=f"process {os.getpid()}"):
         WriterLock(held.path).take()
     held.release()
 

@@ -45,9 +45,10 @@ class WriterLock:
         except Timeout as error:
             raise Held(self._who()) from error
         try:
-            # A disk that is full must not keep anybody from going on.
+            # What cannot be written or removed must not keep anybody from going on.
             with contextlib.suppress(OSError):
                 self._sweep()
+            with contextlib.suppress(OSError):
                 self._tell()
         except BaseException:
             self._lock.release()
@@ -85,7 +86,7 @@ class WriterLock:
     def _who(self) -> str:
         """Words for the process that holds it."""
         for _ in range(LOOKS):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 facts = json.loads(self.holder.read_text(encoding="utf-8"))
                 here = facts["host"] == socket.gethostname()
                 if not here or lives(int(facts["pid"])):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from lightune.records import FAIL
 from lightune.study import in_process, run_study, runs
 from lightune.study.runs import RECORD
 from tests.certification.test_broken_on_disk import edit_tensors, flip_a_number
-from tests.study.shared import quick_config, snapshot, write_reviews
+from tests.study.shared import done_by, quick_config, snapshot, write_reviews
 
 pytestmark = pytest.mark.full
 
@@ -67,7 +66,7 @@ def test_an_arm_that_does_not_pass_fails_and_leaves_its_certificate(config: Any,
 def test_the_command_leaves_with_one(
     config: Any, tmp_path: Path, command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lightune.study, "run_study", functools.partial(run_study, executor=in_process))
+    monkeypatch.setattr(lightune.study, "run_study", done_by(in_process))
     words = (
         *("study", "--model", config.model.source, "--data", config.data.source, "--arms", "lora,pretrained"),
         *("--max-steps", 3, "--evaluations", 1, "--behaviour", "none", "--quiet", "--out", tmp_path / "out"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import fields, is_dataclass, replace
-from functools import partial
 
 import pytest
 
@@ -26,7 +25,7 @@ from lightune.config import (
 )
 from lightune.report import load_result
 from lightune.study import in_process, run_study
-from tests.study.shared import write_reviews
+from tests.study.shared import done_by, write_reviews
 
 EVERYTHING = StudyConfig(
     model=ModelConfig("a model, of \"ours\"", 128, "tail"),
@@ -203,7 +202,7 @@ def test_the_configuration_of_a_finished_study_gives_the_same_study_elsewhere(co
     )
     first, again = tmp_path / "first", tmp_path / "again"
     run_study(config, first, executor=in_process)
-    monkeypatch.setattr("lightune.study.run_study", partial(run_study, executor=in_process))
+    monkeypatch.setattr("lightune.study.run_study", done_by(in_process))
     said = command("study", "--config", first, "--out", again, "--quiet")
     assert (said.code, said.err) == (0, "")
     assert (again / "config.yaml").read_bytes() == (first / "config.yaml").read_bytes()

@@ -13,11 +13,11 @@ import pytest
 import lightune
 from lightune.arms.adapter import AdapterArm
 from lightune.errors import RunError
-from lightune.study import in_process, run_study
+from lightune.study import in_process
 from lightune.version import VERSION
 from tests.fixtures.models import save_classifier
 from tests.fixtures.reviews import make_reviews, write_csv
-from tests.study.shared import never, snapshot, unchanged, write_reviews
+from tests.study.shared import done_by, never, snapshot, unchanged, write_reviews
 
 pytestmark = pytest.mark.full
 
@@ -39,7 +39,7 @@ def here(monkeypatch):
     """Let `lightune study` work in this process, with this executor."""
 
     def use(executor) -> None:
-        monkeypatch.setattr("lightune.study.run_study", partial(run_study, executor=executor))
+        monkeypatch.setattr("lightune.study.run_study", done_by(executor))
 
     return use
 

@@ -217,7 +217,9 @@ def test_one_layer_can_be_named_in_full(bases: dict[str, Path]) -> None:
 def test_a_target_that_is_no_linear_layer_of_the_backbone_is_refused(
     bases: dict[str, Path], kind: str, asked: str, known: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"--target-modules: '{asked}' is none of .* it has {known}\. attention and mlp mean"):
+    with pytest.raises(
+        ConfigError, match=rf"--target-modules: '{asked}' is none of .* it has {known}\. attention and mlp mean"
+    ):
         adapted(bases[kind], target_modules=(asked,))
 
 

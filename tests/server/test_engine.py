@@ -9,6 +9,7 @@ from soak.fake import FakeHost
 
 from lightune.errors import RunError
 from lightune.server.pace import LEAST_TOKENS, MOST_TOKENS, Pace
+from lightune.server.refusals import Refused
 from tests.server.service import Client, run, serving, until
 
 PREDICT = "/v1/predict"
@@ -318,6 +319,25 @@ def test_a_server_that_stops_answers_who_waits_and_refuses_who_comes():
     assert (waited, late.status_code, ready.status_code, health.status_code) == (200, 503, 503, 200)
     assert int(late.headers["retry-after"]) > 0
     assert late.headers["connection"] == "close"
+
+
+def test_all_that_is_let_in_can_be_done_before_a_server_that_stops_has_to_end():
+    async def work():
+        async with serving() as (service, _):
+            engine = service.engine
+            engine.pace = Pace(batch_tokens=1_000)
+            engine.pace.note(1_000, 1.0)
+            large = [engine.admit(4_000) for _ in range(2)]
+            with pytest.raises(Refused, match="full"):
+                engine.admit(1_001)
+            small = [engine.admit(100) for _ in range(10)]  # room there is for these: two turns are before each
+            with pytest.raises(Refused, match="full"):
+                engine.admit(1)
+            for ticket in (*large, *small):
+                engine.leave(ticket)
+            engine.leave(engine.admit(10**6))  # where nobody waits
+
+    run(work())
 
 
 def test_the_pace_follows_what_was_measured_and_bounds_a_batch():

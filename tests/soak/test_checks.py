@@ -2,14 +2,20 @@
 
 import asyncio
 import signal
+import socket
+import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 from soak.growth import MOST_GROWTH, leak, lines_of, watched
 from soak.hostile import Hostile
-from soak.http import BROKEN, REFUSED, Got, ask, post, request
+from soak.http import BROKEN, HOST, REFUSED, Got, ask, post, request
 from soak.load import Load, Loading, quantile
 from soak.served import ROOT, fake, serving
+from soak.sockets import Held
 from soak.table import Line, table
+from soak.watch import Watch
 
 from soak import hostile, overload, shutdown, sockets
 
@@ -104,6 +110,12 @@ def test_what_is_wrong_is_said():
     nobody, late, bare = Got(3.0, 0.0, 0, fault=REFUSED), Got(3.0, 0.1, 503, True), Got(3.0, 0.1, 503)
     assert shutdown.judged_late([nobody, late]).holds
     assert not any(shutdown.judged_late(some).holds for some in ([nobody], [nobody, late, bare], [late, taken]))
+    quiet = SimpleNamespace(seconds=[0.01], bad=[], p99=0.01, worst=0.01)
+    for found, holds in ((Held((1.0, 2.0), 0, 0), True), (Held((1.0,), 0, 1), False), (Held((1.0,), 1, 0), False)):
+        assert sockets.judged("idle", 2, found, quiet, quiet, quiet)[0].holds is holds
+    for statuses, holds in (((200, 429), True), ((200,), False), ((200, 429, 503), False)):
+        load = Load(0.0, tuple(Got(0.5, 1.0, status, True) for status in statuses))
+        assert overload.judged(load, quiet, 2, 1.0, 1.0)[0].holds is holds
     head = Hostile("a head", b"HEAD / HTTP/1.1", frozenset({400}))
     assert hostile.faults(head, Got(0, 0, 400)) == []
     assert len(hostile.faults(head, Got(0, 0, 400, body=b'{"error": {"code"'))) == 1
@@ -113,6 +125,23 @@ def test_what_is_wrong_is_said():
 def test_the_count_of_hostile_requests_in_the_docs_is_right():
     count = len([*hostile.bodies(), *hostile.heads()])
     assert f"`soak.hostile`: {count} requests by hand" in (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+
+
+def test_half_an_answer_is_a_bad_one():
+    with socket.create_server((HOST, 0)) as one:
+
+        def answer() -> None:
+            with one.accept()[0] as client:
+                client.recv(1000)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with Watch(one.getsockname()[1], every=30.0) as watch:
+            answering.join()
+            while not watch.seconds:
+                time.sleep(0.01)
+    assert watch.bad == ["IncompleteRead"]
 
 
 def test_a_line_that_does_not_hold_is_seen():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 
 from lightune.config import NONE, AnalysisConfig, DataConfig, LoraConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.records import StudyResult
-from lightune.study import in_process, run_study
+from lightune.study import Executor, in_process, run_study
 from tests.fixtures.reviews import make_reviews, write_csv
 
 QUICK = TrainingConfig(max_steps=3, evaluations=1)
@@ -32,6 +32,11 @@ class Finished:
 
     def copy(self, to: Path) -> Path:
         return Path(shutil.copytree(self.folder, to))
+
+
+def done_by(executor: Executor) -> Callable[..., StudyResult]:
+    """`run_study` as the command calls it, by this executor whatever was asked for."""
+    return lambda config, out, on_event, _: run_study(config, out, on_event, executor)
 
 
 def write_reviews(folder: Path, train: int = 120, test: int = 60) -> Path:

@@ -128,19 +128,18 @@ class Engine:
         if not self.able:
             raise Refused(NO_MODEL)
         before = self._turns()
-        late = self.pace.seconds(before) > self._limits.wait_seconds
+        late = self.pace.seconds(before) > self._limits.wait_seconds or not self._in_time(0)
         if self._tickets and (len(self._tickets) >= self._limits.waiting or late):
             raise Refused(full(self.pace.retry_after(before)))
 
     def admit(self, tokens: int) -> Ticket:
         """Let a request in, of so many estimated tokens; leaving the ticket's context frees its place.
 
-        One that takes several turns is let in where all that waits, itself included, can be done before a server that
-        is told to stop has to, or where nobody else waits. Raises Refused (429, 503).
+        It is where all that waits, itself included, can be done before a server that is told to stop has to end, or
+        where nobody else waits. Raises Refused (429, 503).
         """
         self.check_room()
-        in_time = self.pace.seconds(self._tokens + tokens) <= self._limits.drain_seconds
-        if self._tickets and tokens > self._turn and not in_time:
+        if self._tickets and not self._in_time(tokens):
             raise Refused(full(self.pace.retry_after(self._tokens)))
         ticket = Ticket(self, tokens)
         self._tickets.add(ticket)
@@ -164,6 +163,9 @@ class Engine:
         done = min(tokens, ticket.left)
         ticket.left -= done
         self._count(-done)
+
+    def _in_time(self, more: int) -> bool:
+        return self.pace.seconds(self._tokens + more) <= self._limits.drain_seconds
 
     @property
     def _turn(self) -> int:

@@ -27,6 +27,7 @@ from lightune.server.shedding import PlainRequest
 
 log = logging.getLogger("lightune.server")
 ALWAYS = "/health"
+METHODS = frozenset(("GET", "HEAD", "POST"))
 COMPUTED = ("/v1/predict", "/v1/explain")
 OTHER = "other"
 # For the counts alone: nobody was left to be told a status.
@@ -112,8 +113,9 @@ class Gate:
     def _count(self, method: str, path: str, status: int, seconds: float) -> None:
         route = path if path in self._routes else "/reports" if path.startswith("/reports/") else OTHER
         self._metrics.requests.labels(route, str(status)).inc()
-        # The path that was asked for may hold anything; the route does not.
-        log.info("%s %s %d %.1f ms", method if route != OTHER else "-", route, status, 1000 * seconds)
+        # The path and the method that were sent may hold anything; these do not.
+        named = method if method in METHODS and route != OTHER else "-"
+        log.info("%s %s %d %.1f ms", named, route, status, 1000 * seconds)
 
 
 class _Answer:

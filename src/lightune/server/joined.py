@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 # What is held back at most: more goes out at once, so that the transport's own limits are felt.
@@ -13,11 +14,17 @@ class JoinedTransport(asyncio.Transport):
     """Around a connection's transport: what is written in one turn of the event loop is sent together.
 
     uvicorn writes headers and body one after the other. Two packets cost the system, and who waits for them, twice:
-    a quarter of what a refusal costs.
+    a quarter of what a refusal costs. lingers: asked before it closes; True says that its owner sees to that later.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        lingers: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__()
+        self._lingers = lingers
         self._transport = transport
         self._loop = loop
         self._held: list[bytes | bytearray | memoryview] = []
@@ -55,7 +62,8 @@ class JoinedTransport(asyncio.Transport):
     def close(self) -> None:
         """Close when all is sent."""
         self.flush()
-        self._transport.close()
+        if not self._lingers():
+            self._transport.close()
 
     def abort(self) -> None:
         """Close at once; what was written before may still arrive."""

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Any
 
 import h11
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from lightune.server.crowd import Crowd
@@ -75,8 +76,12 @@ class BoundedConnection(h11.Connection):
             size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
             if size > self._limits.header_bytes:
                 self._fail(LARGE_HEADERS)
+            names = {name for name, _ in event.headers}
+            # A proxy that goes by the other one sees another request (RFC 9112, section 6.1).
+            if b"transfer-encoding" in names and (b"content-length" in names or event.http_version != b"1.1"):
+                self._fail(BAD_REQUEST)
         elif isinstance(event, h11.Data):
-            self._chunks += event.chunk_start
+            self._chunks += event.chunk_end  # a chunk whose head came by itself has no start
             self._bytes += len(event.data)
             if self._chunks > self._limits.chunks or self._bytes > self._limits.body_bytes:
                 self._fail(TOO_LARGE)
@@ -85,6 +90,25 @@ class BoundedConnection(h11.Connection):
     def _fail(self, fault: Refusal) -> None:
         self.fault = fault
         raise h11.RemoteProtocolError(fault.code, error_status_hint=fault.status)
+
+
+class Flow(FlowControl):
+    """Reading goes on only until a request has come whole and another one has begun: uvicorn would take more in each
+    time that the application looks whether its client is still there."""
+
+    def __init__(self, transport: asyncio.Transport, conn: h11.Connection) -> None:
+        super().__init__(transport)
+        self._conn = conn
+
+    def pause_reading(self) -> None:
+        """Take nothing in; uvicorn has taken it up again without saying so after a body that was not wanted."""
+        self.read_paused = False
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take in again, unless what there is waits already."""
+        if self._conn.their_state is not h11.DONE or not self._conn.trailing_data[0]:
+            super().resume_reading()
 
 
 class DeadlineProtocol(H11Protocol):
@@ -101,6 +125,7 @@ class DeadlineProtocol(H11Protocol):
         self._around = around
         self._phase = Phase.IDLE
         self._since = 0.0
+        self._fresh = True
         self._deadline: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
         self._left = 0
@@ -115,8 +140,10 @@ class DeadlineProtocol(H11Protocol):
         return self._phase not in (Phase.LINGERING, Phase.CLOSED) and not answered
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        transport = JoinedTransport(transport, self.loop)
+        transport = JoinedTransport(transport, self.loop, self._lingers)
         super().connection_made(transport)
+        self.flow = Flow(transport, self.conn)
+        self._since = self.loop.time()
         transport.set_write_buffer_limits(high=0)  # writing is paused as long as anything is not taken
         if not self._around.crowd.enter(self):
             self._refuse(crowded())
@@ -153,6 +180,7 @@ class DeadlineProtocol(H11Protocol):
         if request.closing:
             self.transport.close()
         self._around.crowd.note(self, False)  # from now on the client is waited for anew
+        self._fresh = False
         self._phase = self._seen()
         self._wait()
         return True
@@ -166,7 +194,8 @@ class DeadlineProtocol(H11Protocol):
             super().handle_events()
 
     def on_response_complete(self) -> None:
-        self._resting = bool(self.conn.trailing_data[0]) and not self.transport.is_closing()
+        ends = self._phase is Phase.LINGERING or self.transport.is_closing()
+        self._resting = not ends and bool(self.conn.trailing_data[0])
         super().on_response_complete()
         if self._resting:
             self.flow.pause_reading()
@@ -219,8 +248,10 @@ class DeadlineProtocol(H11Protocol):
         phase = self._seen()
         if phase is self._phase:
             return
-        if self._phase in (Phase.IDLE, Phase.ANSWERING):
+        # Of the first request the time before its first byte counts too.
+        if self._phase in (Phase.IDLE, Phase.ANSWERING) and not self._fresh:
             self._since = self.loop.time()
+        self._fresh = False
         self._phase = phase
         self._wait()
 
@@ -285,7 +316,19 @@ class DeadlineProtocol(H11Protocol):
             self._around.refused(refusal)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # the application hears that there is nobody to answer
+            self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
+        self._linger()
+
+    def _lingers(self) -> bool:
+        """Whether the connection ends by itself: a client that was refused may still be sending its body."""
+        if self._phase is Phase.CLOSED or self.transport.is_closing():
+            return False
+        if self._phase is not Phase.LINGERING and self.conn.their_state is h11.SEND_BODY:
+            self._linger()
+        return self._phase is Phase.LINGERING
+
+    def _linger(self) -> None:
         self.flow.resume_reading()
         self._phase = Phase.LINGERING
         self._around.crowd.note(self, True)
