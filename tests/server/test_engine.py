@@ -328,14 +328,19 @@ def test_all_that_is_let_in_can_be_done_before_a_server_that_stops_has_to_end():
             engine.pace = Pace(batch_tokens=1_000)
             engine.pace.note(1_000, 1.0)
             large = [engine.admit(4_000) for _ in range(2)]
-            with pytest.raises(Refused, match="full"):
+            with pytest.raises(Refused, match="busy"):
                 engine.admit(1_001)
             small = [engine.admit(100) for _ in range(10)]  # room there is for these: two turns are before each
-            with pytest.raises(Refused, match="full"):
+            with pytest.raises(Refused, match="busy"):
                 engine.admit(1)
             for ticket in (*large, *small):
                 engine.leave(ticket)
-            engine.leave(engine.admit(10**6))  # where nobody waits
+            alone = engine.admit(10**6)  # where nobody waits
+            beside = [engine.admit(400) for _ in range(10)]  # each takes turns with it
+            with pytest.raises(Refused, match="busy"):
+                engine.admit(4_000)  # until this was done, the first would have as many
+            for ticket in (alone, *beside):
+                engine.leave(ticket)
 
     run(work())
 

@@ -128,15 +128,15 @@ class Engine:
         if not self.able:
             raise Refused(NO_MODEL)
         before = self._turns()
-        late = self.pace.seconds(before) > self._limits.wait_seconds or not self._in_time(0)
+        late = self.pace.seconds(before) > self._limits.wait_seconds
         if self._tickets and (len(self._tickets) >= self._limits.waiting or late):
             raise Refused(full(self.pace.retry_after(before)))
 
     def admit(self, tokens: int) -> Ticket:
         """Let a request in, of so many estimated tokens; leaving the ticket's context frees its place.
 
-        It is where all that waits, itself included, can be done before a server that is told to stop has to end, or
-        where nobody else waits. Raises Refused (429, 503).
+        It is where it and what it waits with can be done before a server that is told to stop has to end, or where
+        nobody else waits. Raises Refused (429, 503).
         """
         self.check_room()
         if self._tickets and not self._in_time(tokens):
@@ -164,8 +164,13 @@ class Engine:
         ticket.left -= done
         self._count(-done)
 
-    def _in_time(self, more: int) -> bool:
-        return self.pace.seconds(self._tokens + more) <= self._limits.drain_seconds
+    def _in_time(self, tokens: int) -> bool:
+        """Whether all can be done that could be by itself, with so many tokens more. Where all take turns, who has the
+        most of these is done when each other one has had as much, or all that it needs."""
+        most = self._limits.drain_seconds * self.pace.tokens_per_second
+        lefts = [tokens, *(ticket.left for ticket in self._tickets)]
+        last = max(left for left in (*lefts, 0) if left <= most)
+        return tokens <= most and sum(min(left, last) for left in lefts) <= most
 
     @property
     def _turn(self) -> int:
