@@ -80,9 +80,15 @@ def measure(processes: int, threads: int, tiny: bool) -> Measured:
 
 
 def held_out(points: Sequence[Point]) -> list[Point]:
-    """The same points with those marked that the fit is not to see: every third, and the whole of the largest model."""
-    largest = max(point.weights for point in points)
-    return [replace(point, held_out=at % 3 == 1 or point.weights == largest) for at, point in enumerate(points)]
+    """The same points with those marked that the fit is not to see: a third of each kind's, another length from size to
+    size, and the whole of the largest model."""
+    sizes, lengths = (sorted({getattr(point, name) for point in points}) for name in ("weights", "length"))
+
+    def unseen(point: Point) -> bool:
+        turn = sizes.index(point.weights) + lengths.index(point.length) + KINDS.index(point.kind)
+        return turn % 3 == 1 or point.weights == sizes[-1]
+
+    return [replace(point, held_out=unseen(point)) for point in points]
 
 
 def make_model(folder: Path, size: Size) -> None:

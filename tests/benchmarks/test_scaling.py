@@ -135,6 +135,17 @@ def test_points_that_are_held_out_have_no_part_in_the_fit_and_their_error_is_tol
         assert errors.seen + errors.held_out == len(measure.SIZES) * len(measure.LENGTHS)
 
 
+def test_each_length_and_size_is_seen_by_the_fit_and_each_is_held_out_too():
+    points = _measured().points
+    largest = max(point.weights for point in points)
+    for kind in KINDS:
+        for held in (True, False):
+            kept = [point for point in points if point.kind == kind and point.held_out == held]
+            assert {point.length for point in kept} == set(measure.LENGTHS)
+            assert len({point.weights for point in kept} - {largest}) == len(measure.SIZES) - 1
+    assert all(point.held_out for point in points if point.weights == largest)
+
+
 def test_an_error_of_the_model_is_seen():
     errors = fit(_measured(off=0.3)).errors[LORA]
     assert 0.05 < errors.median < 0.3

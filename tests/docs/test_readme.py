@@ -24,6 +24,7 @@ DOCUMENTS = (
     "docs/predict.md",
     "docs/page.md",
     "docs/reliability.md",
+    "docs/scaling.md",
     "docs/serve.md",
     "examples/cluster/README.md",
 )
@@ -33,6 +34,8 @@ FOREIGN_OPTIONS = {
     *("--version", "--runner", "--model-id", "--write", "--families", "--from-findings"),
     *("--partition", "--account", "--requeue", "--repo-type", "--from-literal", "--no-cache-dir"),
     *("--silent", "--header", "--data", "--short", "--only", "--results"),
+    *("--nproc-per-node", "--num_processes", "--multi_gpu", "--head", "--price"),
+    *("--use_fsdp", "--fsdp_version", "--fsdp_auto_wrap_policy"),
 }
 
 
@@ -130,13 +133,19 @@ def test_options_exist(document):
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
     text = (ROOT / document).read_text(encoding="utf-8")
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", text))
     assert named - known - FOREIGN_OPTIONS - {"--debug", "--help"} == set()
 
 
 def test_the_figures_have_a_place():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.index("<!-- figures:start -->") < text.index("<!-- figures:end -->")
+
+
+def test_the_table_of_time_and_cost_is_there():
+    text = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    between = text.split("<!-- scaling table: begin -->")[1].split("<!-- scaling table: end -->")[0]
+    assert len([line for line in between.splitlines() if line.startswith("| ")]) > 30
 
 
 def test_every_metric_is_explained():
