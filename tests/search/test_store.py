@@ -72,8 +72,9 @@ def test_what_is_kept_comes_back_and_optuna_reads_it(tmp_path: Path) -> None:
         assert repr(read.trials[0]) == repr(kept[0])
         assert repr(read.trials[3]) == repr(kept[3])
         assert (read.fingerprint, read.rungs, read.space, read.spent) == ("print", (1, 3, 9), "what there is", 3.0)
-        done = ended(store, read, 7.5)
+        done = ended(store, read, 7.5, 2.0)
         assert [trial.state for trial in done.trials] == [COMPLETE, PRUNED, FAILED, COMPLETE]
+        assert (done.spent, done.within) == (7.5, 2.0)
     with opened(address) as store:
         again = store.read()
         assert again is not None

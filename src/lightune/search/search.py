@@ -174,7 +174,7 @@ class _Search:
                 self._check_same(searched)
                 searched = recovered(store, searched)
                 if budget.next(searched, searched.spent) is None:
-                    return ended(store, searched, searched.spent)
+                    return ended(store, searched, searched.spent, budget.within(searched))
             self._check_open()
             (self.folder.search / SCRATCH).mkdir(exist_ok=True)
             with self._crew() as crew:
