@@ -229,7 +229,7 @@ def test_an_earlier_winner_of_another_method_is_no_arm_of_the_study(
     (other,) = {"lora", "ia3"} - {found.config.arms[0]}
     # As after fewer trials, whose winner was to be trained when the process was killed.
     (tmp_path / "config.yaml").write_text(config_to_yaml(replace(found.config, arms=(other, "majority"))))
-    result = run_search(config, tmp_path, 3, space, executor=in_process)
+    result = run_search(config, tmp_path, 2, space, executor=in_process)
     assert other not in [arm.name for arm in result.arms]
     assert {arm.name for arm in result.arms} == {found.config.arms[0], "majority"}
 

@@ -159,12 +159,11 @@ class _Search:
             cache=str(folder.cache.absolute()),
             pruned=pruned,
         )
+        methods = [str(method) for method in choices(config, space, METHOD)]
+        self.arm = StudyArm(folder, methods, len(splits.train), config.seed)
         # The other arms have no part in it.
         told: list[Any] = [config_to_dict(replace(config, arms=config.arms[:1])), facts.fingerprint, digest, pruned]
         told.append(to_json(space) if isinstance(space, Space) else [to_json(one) for one in space])
-        self.arm = StudyArm(
-            folder, [str(one) for one in choices(config, space, METHOD)], len(splits.train), config.seed
-        )
         self.fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def settings(self, address: Address, budget: Budget, on_trial: OnTrial | None) -> Settings:
