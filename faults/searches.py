@@ -2,8 +2,8 @@
 
 A search is killed again and again in a forked child of a warm process. Each trial must be kept once, what validation
 said of it must stay, none may be left running in the end, and all must be as in a search that nothing interrupted
-(1e-5). Of others with two workers the search and one of its workers are killed in turn: which trials these draw depends
-on who is faster, so there each must come to an end, once.
+(1e-5). Of others with two workers the search and one of its workers are killed in turn while a trial is trained; a kill
+that hit none is not counted. Which trials these draw depends on who is faster, so there each must come to an end, once.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,13 @@ TRIALS, STEPS = 5, 9
 SPACE = (Among(RATE, (1e-4, 1e-3, 1e-2)), Among(RANK, (2, 4)), Among(HEAD, (1.0,)))
 # In a row without a search that is done, before it must be stuck.
 MOST_TRIES = 60
+# About as long as a trial is trained up to a rung, with two workers on two cores.
+TRIAL_SECONDS = 2.0
+# Of trials that a process is at.
+AT_WORK = """
+    select count(*) from trials join trial_user_attributes using (trial_id)
+    where state = 'RUNNING' and key = 'holder' and value_json like ?
+"""
 
 
 @dataclass
@@ -101,6 +110,7 @@ def kept(out: Path) -> dict[str, Any]:
             "values": trial.params,
             "looks": {str(step): score for step, score in trial.intermediate_values.items()},
             "state": trial.state.name,
+            "tries": trial.user_attrs.get("tries", 0),
         }
         for trial in optuna.load_study(study_name="search", storage=url).get_trials(deepcopy=False)
     ]
@@ -124,6 +134,12 @@ def unfinished(found: dict[str, Any]) -> list[str]:
         f"trial {one['number']}: {one['state']}" for one in found["trials"] if one["state"] in ("RUNNING", "WAITING")
     ]
     return left if len(found["trials"]) == TRIALS else [*left, f"{len(found['trials'])} trials"]
+
+
+def hit(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a trial was left by a search that is gone, or a worker died at one."""
+    deaths = [sum(one["tries"] for one in found["trials"]) for found in (before, after)]
+    return deaths[1] > deaths[0] or any(one["state"] == "RUNNING" for one in after["trials"])
 
 
 def kill_often(small: Small, work: Path, kills: int, rng: random.Random) -> Killed:
@@ -168,12 +184,13 @@ def kill_crews(small: Small, work: Path, kills: int, rng: random.Random) -> Kill
         out = work / f"out-{found.searches}"
         before = told(lambda o=out: kept(o), work)  # type: ignore[misc]
         child = forked(lambda o=out: small.find(o, workers=2), work / "why.txt")  # type: ignore[misc]
-        if found.kills < kills:
-            found.kills += _killed(child, rng.uniform(0, 1), worker=found.kills % 2 == 1)
+        wanted = found.kills < kills
+        killed = wanted and _killed(child, out, rng.uniform(0, TRIAL_SECONDS), worker=found.kills % 2 == 1)
         code = ended(child)
         if code > 0:
             raise RuntimeError((work / "why.txt").read_text())
         after = told(lambda o=out: kept(o), work)  # type: ignore[misc]
+        found.kills += killed and hit(before, after)
         found.lost += changed(before, after)
         if code == 0:
             found.searches += 1
@@ -182,15 +199,29 @@ def kill_crews(small: Small, work: Path, kills: int, rng: random.Random) -> Kill
     return found
 
 
-def _killed(search: int, more: float, worker: bool) -> bool:
-    """Kill a search, or one of its workers, so many seconds after it has some. Returns whether there was one."""
-    while not (there := _workers(search)):
+def _killed(search: int, out: Path, more: float, worker: bool) -> bool:
+    """Kill a search, or one of its workers, so many seconds after a trial is being trained. Returns whether one was."""
+    while not _at_work(out, search):
         if _zombie(search):
             return False
         time.sleep(0.02)
     time.sleep(more)
+    there = _workers(search)
+    if _zombie(search) or not there:
+        return False
     os.kill(there[0] if worker else search, signal.SIGKILL)
     return True
+
+
+def _at_work(out: Path, search: int) -> int:
+    """How many trials are being trained, as the search in `out` has written down: by the process `search`, since one
+    that was killed may have left some."""
+    address = f"{(out / 'search' / 'trials.db').absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=1.0)) as found:
+            return int(found.execute(AT_WORK, (f'%:{search}"',)).fetchone()[0])
+    except sqlite3.Error:  # it is not there yet, or not whole
+        return 0
 
 
 def _zombie(pid: int) -> bool:

@@ -34,3 +34,12 @@ def test_trials_that_are_lost_or_changed_are_seen():
     assert searches.changed(before, {"trials": [{**one, "values": {"x": 2}}]})
     assert searches.changed(before, {"trials": [one, one]})
     assert "trial 0: WAITING" in searches.unfinished(before)
+
+
+def test_a_kill_that_hit_no_trial_is_known():
+    waiting = {"trials": [{"state": "WAITING", "tries": 0}]}
+    assert not searches.hit(waiting, waiting)
+    assert searches.hit(waiting, {"trials": [{"state": "RUNNING", "tries": 0}]})
+    assert searches.hit(waiting, {"trials": [{"state": "COMPLETE", "tries": 1}]})
+    died = {"trials": [{"state": "COMPLETE", "tries": 1}]}
+    assert not searches.hit(died, died)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lightune.errors import ConfigError
@@ -35,6 +37,17 @@ def test_time_ends_it_while_there_is_enough_left_for_the_winner() -> None:
     full = searched((1.0, 1.0, 1.0), (2.0,))
     assert budget.next(full, 600 - 101) == Job(2, 0)
     assert budget.next(full, 600 - 99) is None
+
+
+def test_minutes_that_ended_it_begin_nothing_more_and_others_do() -> None:
+    full = searched((1.0, 1.0, 1.0), (2.0,))
+    assert Budget(minutes=10).within(full) == 10.0
+    assert Budget(2, 10).within(full) is None  # its trials have
+    over = replace(full, within=10.0)
+    assert Budget(minutes=5).within(over) == 10.0
+    assert Budget(minutes=10).next(over, 0.0) is None
+    assert Budget(minutes=10.1).next(over, 0.0) == Job(2, 0)
+    assert Budget(3).next(over, 10_000) == Job(2, 0)
 
 
 def test_what_runs_is_waited_for() -> None:

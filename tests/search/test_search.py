@@ -12,7 +12,15 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from lightune.config import NONE, AnalysisConfig, DataConfig, ModelConfig, StudyConfig, TrainingConfig
+from lightune.config import (
+    NONE,
+    AnalysisConfig,
+    DataConfig,
+    ModelConfig,
+    StudyConfig,
+    TrainingConfig,
+    config_to_yaml,
+)
 from lightune.errors import ConfigError, MachineError, RunError
 from lightune.models import find_model, load_classifier
 from lightune.records import Rows
@@ -72,9 +80,13 @@ def test_the_better_rate_wins_and_the_others_are_pruned(
     # What they shared and left: the trunk's states, and no checkpoint.
     assert len(list((tmp_path / ".cache").glob("trunk-*"))) == 1
     assert not (tmp_path / "search" / "trials").exists()
-    # Done is done: nothing is trained again.
+    # Done is done: nothing is trained again, and what a process left that was killed after its last trial is gone.
+    texts = tmp_path / "search" / "handed" / "train.parquet"
+    texts.parent.mkdir()
+    texts.touch()
     again = find_settings(config, tmp_path, 9, RATES, on_trial=lambda *_: pytest.fail("it was trained again"))
     assert again == found
+    assert not texts.parent.exists()
 
 
 @pytest.mark.full
@@ -209,6 +221,20 @@ def test_the_winner_becomes_an_arm_that_tells_of_its_trials(
 
 
 @pytest.mark.full
+def test_an_earlier_winner_of_another_method_is_no_arm_of_the_study(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path
+) -> None:
+    config, space = asked(deep_bases["gpt2"], data, max_steps=2), dimensions(["method=lora,ia3"])
+    found = find_settings(config, tmp_path, 2, space)
+    (other,) = {"lora", "ia3"} - {found.config.arms[0]}
+    # As after fewer trials, whose winner was to be trained when the process was killed.
+    (tmp_path / "config.yaml").write_text(config_to_yaml(replace(found.config, arms=(other, "majority"))))
+    result = run_search(config, tmp_path, 2, space, executor=in_process)
+    assert other not in [arm.name for arm in result.arms]
+    assert {arm.name for arm in result.arms} == {found.config.arms[0], "majority"}
+
+
+@pytest.mark.full
 def test_more_trials_go_on_and_other_options_are_refused(
     deep_bases: dict[str, Path], data: Path, tmp_path: Path
 ) -> None:
@@ -245,6 +271,16 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(
     config = replace(asked(deep_bases["gpt2"], data), **change)
     with pytest.raises(ConfigError, match=said):
         find_settings(config, tmp_path / "out", 2)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("first", ["lora", "ia3"])
+def test_a_first_trial_of_a_method_that_is_not_searched_over_is_refused(
+    deep_bases: dict[str, Path], data: Path, tmp_path: Path, first: str
+) -> None:
+    config = replace(asked(deep_bases["gpt2"], data), arms=(first,))
+    with pytest.raises(ConfigError, match=f"--method {first}: one of those that are searched over, loha, dora, is"):
+        find_settings(config, tmp_path / "out", 2, dimensions(["method=loha,dora"]))
     assert not (tmp_path / "out").exists()
 
 
@@ -287,6 +323,23 @@ def test_without_optuna_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(ConfigError, match=r"pip install 'lightune\[search\]'"):
         find_settings(asked(deep_bases["gpt2"], data), tmp_path / "out", 2)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_texts_that_were_being_handed_over_do_not_stay(
+    tiny_gpt2: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    stock = searching.hand_over
+
+    def cut_off(folder: Path, *args: Any) -> None:
+        stock(folder, *args)
+        raise error
+
+    monkeypatch.setattr(searching, "hand_over", cut_off)
+    with pytest.raises((KeyboardInterrupt, MachineError)):
+        find_settings(asked(tiny_gpt2, data), tmp_path / "out", 2, RATES, place=Place(workers=2))
+    assert not (tmp_path / "out" / "search" / "handed").exists()
 
 
 @pytest.mark.full

@@ -72,8 +72,9 @@ def test_what_is_kept_comes_back_and_optuna_reads_it(tmp_path: Path) -> None:
         assert repr(read.trials[0]) == repr(kept[0])
         assert repr(read.trials[3]) == repr(kept[3])
         assert (read.fingerprint, read.rungs, read.space, read.spent) == ("print", (1, 3, 9), "what there is", 3.0)
-        done = ended(store, read, 7.5)
+        done = ended(store, read, 7.5, 2.0)
         assert [trial.state for trial in done.trials] == [COMPLETE, PRUNED, FAILED, COMPLETE]
+        assert (done.spent, done.within) == (7.5, 2.0)
     with opened(address) as store:
         again = store.read()
         assert again is not None
@@ -182,6 +183,10 @@ def test_an_old_searchs_folder_is_refused(tmp_path: Path) -> None:
             "oracle://u:secret@127.0.0.1/x?password=secret",
             r"--storage oracle://u:\*\*\*@127.0.0.1/x: the package \w+ is",
         ),
+        ("sqlite://", "--storage: an SQLite file is expected, .*; one in memory would be gone"),
+        ("sqlite:///:memory:", "--storage: an SQLite file is expected"),
+        ("sqlite:///file::memory:?cache=shared&uri=true", "--storage: an SQLite file is expected"),
+        ("sqlite:///file:x?mode=memory&uri=true", "--storage: an SQLite file is expected"),
     ],
 )
 def test_a_url_that_is_none_is_refused_without_its_password(tmp_path: Path, url: str, said: str) -> None:
@@ -202,6 +207,21 @@ def test_where_nobody_answers_it_is_said_without_the_password(tmp_path: Path, mo
     with pytest.raises(ConfigError, match=f"nobody answers at 127.0.0.1, port {port}") as raised:
         address_of(tmp_path, f"postgresql+psycopg2://u:secret@127.0.0.1:{port}/x", "out")
     assert "secret" not in str(raised.value)
+
+
+def test_a_relative_file_is_the_same_one_wherever_the_command_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = address_of(tmp_path / "search", "sqlite:///trials.db?timeout=9", "out")
+    address.bind()
+    assert address.shown == f"sqlite:///{tmp_path}/trials.db"
+    assert address.url == f"{address.shown}?timeout=9"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert not address_of(tmp_path / "search", address.shown, "out").new
+    with pytest.raises(ConfigError, match=f"this folder's trials are at {address.shown}"):
+        address_of(tmp_path / "search", "sqlite:///trials.db", "out")
 
 
 @pytest.mark.full

@@ -17,6 +17,8 @@ FILE, BOUND, OLD = "trials.db", "storage.json", "search.json"
 # Of the file in the folder, which has no other search beside it.
 NAME = "search"
 SECONDS = 5.0
+# What SQLite calls a database that is no file.
+MEMORY = ":memory:"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
 
@@ -42,8 +44,9 @@ def address_of(folder: Path, url: str | None, title: str) -> Address:
     """Where the trials of a search in `folder` are. url: as it was asked for; None: in the folder. title: what a study
     in a database of several is to be called.
 
-    Raises ConfigError for a URL that is none, whose driver is not installed or where nobody answers, and for a folder
-    whose trials are somewhere else.
+    An SQLite file's path is made absolute, so that the folder means the same file wherever it is asked from. Raises
+    ConfigError for a URL that is none, that is of memory alone, whose driver is not installed or where nobody answers,
+    and for a folder whose trials are somewhere else.
     """
     if (folder / OLD).exists():
         raise ConfigError(
@@ -59,6 +62,9 @@ def address_of(folder: Path, url: str | None, title: str) -> Address:
         path = str(own.absolute())
         return Address(f"sqlite:///{path}", path, NAME, not own.exists())
     parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        parsed = _on_disk(parsed)
+        url = parsed.render_as_string(hide_password=False)
     shown = parsed.set(query={}).render_as_string(hide_password=True)
     _check_there(parsed, shown)
     if own.exists():
@@ -93,6 +99,18 @@ def _parsed(url: str) -> Any:
             "postgresql://USER:PASSWORD@HOST/NAME; what was given is none, or of no kind that SQLAlchemy knows."
         ) from error
     return parsed
+
+
+def _on_disk(url: Any) -> Any:
+    """SQLite's URL with its file's path absolute. Raises ConfigError for one that is kept in memory alone."""
+    path = url.database or MEMORY
+    if MEMORY in path or url.query.get("mode") == "memory":
+        raise ConfigError(
+            "--storage: an SQLite file is expected, as sqlite:////shared/trials.db; one in memory would be gone with "
+            "this process, and its trials with it."
+        )
+    # With uri=true the path is a URL of SQLite's own kind, which is taken as it stands.
+    return url if "uri" in url.query else url.set(database=str(Path(path).absolute()))
 
 
 def _check_there(url: Any, shown: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightune.errors import ConfigError
 from lightune.search.halving import Job, next_job
-from lightune.search.trial import Searched, ranked
+from lightune.search.trial import Searched, Trial, ranked
 
 TRIALS = 20
 
@@ -35,12 +36,25 @@ class Budget:
         return TRIALS if self.minutes is None else sys.maxsize
 
     def next(self, searched: Searched, spent: float) -> Job | None:
-        """`next_job` within this budget. spent: seconds so far."""
-        told = searched.trials, self.count, len(searched.rungs), searched.lower
+        """`next_job` within this budget; None for a search that so many minutes have ended before. spent: seconds so
+        far."""
+        # A new trial may be shorter than what there was no time for, and is not to be begun for that.
+        if self.minutes is not None and searched.within is not None and self.minutes <= searched.within:
+            return None
+        told = self._told(searched)
         job = next_job(*told)
         if job is None or self.minutes is None or not self._too_late(searched, job, spent):
             return job
         return next_job(*told, hurry=True)
+
+    def within(self, searched: Searched) -> float | None:
+        """The minutes that have ended a search for which `next` has nothing; None where its trials have."""
+        if self.minutes is None or next_job(*self._told(searched)) is None:
+            return searched.within
+        return max(self.minutes, searched.within or 0.0)
+
+    def _told(self, searched: Searched) -> tuple[Sequence[Trial], int, int, bool]:
+        return searched.trials, self.count, len(searched.rungs), searched.lower
 
     def _too_late(self, searched: Searched, job: Job, spent: float) -> bool:
         """Whether after `job` there would be no time for what must follow: one trial's way to the last rung, and the

@@ -61,11 +61,17 @@ def checked_space(
 ) -> tuple[Space | tuple[Between | Among, ...], str | None]:
     """The space with its blocks as numbers, and the digest of the model's weights. Raises InputError for a method,
     blocks or modules that the model cannot be searched over."""
-    for method in choices(config, space, METHOD):
+    methods = choices(config, space, METHOD)
+    for method in methods:
         found = METHODS.get(str(method))
         if found is None or not found.searchable:
             known = ", ".join(name for name, one in METHODS.items() if one.searchable)
             raise ConfigError(f"--method: one of {known} is expected, got {str(method)!r}.")
+    if config.arms[0] not in methods:
+        raise ConfigError(
+            f"--method {config.arms[0]}: one of those that are searched over, {', '.join(map(str, methods))}, is "
+            "expected: it is the first trial's."
+        )
     from lightune.models import find_model
 
     source = find_model(config.model.source)

@@ -33,8 +33,12 @@ def recovered(store: TrialStore, searched: Searched) -> Searched:
     return searched
 
 
-def ended(store: TrialStore, searched: Searched, spent: float) -> Searched:
-    """The search with no trial that might go on."""
+def ended(store: TrialStore, searched: Searched, spent: float, within: float | None) -> Searched:
+    """The search with no trial that might go on. within: as in `Searched`."""
+    # First: without the trials that might go on it cannot be known any more what ended it.
+    if within is not None and within != searched.within:
+        store.within(within)
+        searched = replace(searched, within=within)
     for trial in searched.trials:
         if trial.state == WAITING:
             trial = replace(trial, state=PRUNED)
@@ -69,7 +73,7 @@ class Run:
                     at_work.add(trial.number)
                     crew.train(Work(trial.number, trial.values, job.rung))
                 if not at_work and self.budget.next(self.searched, self._spent) is None:
-                    return ended(self.store, self.searched, self._spent)
+                    return ended(self.store, self.searched, self._spent, self.budget.within(self.searched))
                 outcome = crew.ended()
                 if outcome is None:
                     continue

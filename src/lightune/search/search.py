@@ -16,7 +16,7 @@ from lightune.data import load_splits
 from lightune.disk import check_writable, told_of_the_disk
 from lightune.errors import ConfigError, RunError
 from lightune.progress import Progress, silent
-from lightune.records import RunKey, Splits, StudyResult, to_json
+from lightune.records import Splits, StudyResult, to_json
 from lightune.search.address import Address, address_of
 from lightune.search.budget import Budget
 from lightune.search.checking import HERE, RAY, Place, check_search, checked_space, choices
@@ -27,11 +27,11 @@ from lightune.search.running import OnTrial, Run, ended, recovered
 from lightune.search.space import METHOD, Among, Between, Space, applied, default_space
 from lightune.search.spec import TrialsSpec, hand_over, made
 from lightune.search.store import TrialStore, opened
+from lightune.search.study_arm import StudyArm
 from lightune.search.trial import Searched, Trial
 from lightune.study import Event, Executor, StudyFolder, in_worker, run_study
 from lightune.study.identity import check_same_study
 from lightune.study.preflight import check_prompts, check_selection
-from lightune.study.runs import read_record
 from lightune.study.study import writing_study
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ def find_settings(
         folder.search.mkdir(parents=True, exist_ok=True)
         stack.enter_context(told_of_the_disk(folder.root))
         stack.enter_context(writing_study(folder))
-        searched = search.run(address, budget, on_trial)
-        shutil.rmtree(folder.search / SCRATCH, ignore_errors=True)
-    return _settings(config, searched)
+        return search.settings(address, budget, on_trial)
 
 
 def _settings(config: StudyConfig, searched: Searched) -> Settings:
@@ -161,10 +159,21 @@ class _Search:
             cache=str(folder.cache.absolute()),
             pruned=pruned,
         )
+        methods = [str(method) for method in choices(config, space, METHOD)]
+        self.arm = StudyArm(folder, methods, len(splits.train), config.seed)
         # The other arms have no part in it.
         told: list[Any] = [config_to_dict(replace(config, arms=config.arms[:1])), facts.fingerprint, digest, pruned]
         told.append(to_json(space) if isinstance(space, Space) else [to_json(one) for one in space])
         self.fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    def settings(self, address: Address, budget: Budget, on_trial: OnTrial | None) -> Settings:
+        """`run`; then have the study be about the winner, and leave nothing that was for the trials alone."""
+        searched = self.run(address, budget, on_trial)
+        for own in (SCRATCH, HANDED):  # also what a process that was killed has left
+            shutil.rmtree(self.folder.search / own, ignore_errors=True)
+        found = _settings(self.config, searched)
+        self.arm.take_place(found.config.arms[0])
+        return found
 
     def run(self, address: Address, budget: Budget, on_trial: OnTrial | None) -> Searched:
         """Do what is not done yet."""
@@ -174,8 +183,8 @@ class _Search:
                 self._check_same(searched)
                 searched = recovered(store, searched)
                 if budget.next(searched, searched.spent) is None:
-                    return ended(store, searched, searched.spent)
-            self._check_open()
+                    return ended(store, searched, searched.spent, budget.within(searched))
+            self.arm.check_open()
             (self.folder.search / SCRATCH).mkdir(exist_ok=True)
             with self._crew() as crew:
                 return self._with_crew(store, searched, crew, budget, on_trial)
@@ -196,6 +205,8 @@ class _Search:
         """Who trains. Where others do, they are handed the training and the validation rows alone."""
         place, handed = self.place, (self.folder.search / HANDED).absolute()
         with ExitStack() as stack:
+            # No text is to stay there, however this ends, and whatever comes before it has begun.
+            stack.callback(shutil.rmtree, handed, ignore_errors=True)
             crew: Crew
             if place.executor == RAY:
                 ray = stack.enter_context(connected(place.address, place.workers))
@@ -206,8 +217,6 @@ class _Search:
                 crew = OnThisMachine(handed, place.workers, self.folder.search)
             else:
                 crew = InThisProcess(self._trainings)
-            # No text is to stay there, however this ends.
-            stack.callback(shutil.rmtree, handed, ignore_errors=True)
             try:
                 yield crew
             except BaseException:
@@ -224,13 +233,3 @@ class _Search:
                 f"--out {self.folder.root}: it holds another search, of other rows, weights, options or values. Name "
                 "another folder, or give the same options."
             )
-
-    def _check_open(self) -> None:
-        """Raise ConfigError where the arm is trained already: more trials could find another winner."""
-        for arm in map(str, choices(self.config, self.space, METHOD)):
-            record = read_record(self.folder.run(RunKey(arm, len(self.splits.train), self.config.seed)))
-            if record is not None and record.status == "done":
-                raise ConfigError(
-                    f"--out {self.folder.root}: its arm {arm!r} is trained already, by what fewer trials or none have "
-                    "found. Name another folder for this search."
-                )

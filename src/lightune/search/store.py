@@ -20,7 +20,8 @@ from lightune.search.optunas import load_optuna, quiet_optuna
 from lightune.search.trial import COMPLETE, FAILED, PRUNED, RUNNING, WAITING, Searched, Trial, Value
 
 # Attributes of the study.
-FINGERPRINT, SELECTED_BY, RUNGS, SPACE, SPENT = "fingerprint", "selected_by", "rungs", "space", "spent_seconds"
+FINGERPRINT, SELECTED_BY, RUNGS, SPACE = "fingerprint", "selected_by", "rungs", "space"
+SPENT, WITHIN = "spent_seconds", "ended_within_minutes"
 # Attributes of a trial.
 SECONDS, REASON, TRIES, HOLDER = "seconds", "reason", "tries", "holder"
 # So long a file that others read or write is waited for.
@@ -48,6 +49,7 @@ class TrialStore:
         try:
             rungs = tuple(int(step) for step in attributes[RUNGS])
             trials = tuple(self._read(one, rungs) for one in self._trials())
+            within = attributes.get(WITHIN)
             return Searched(
                 str(attributes[FINGERPRINT]),
                 str(attributes[SELECTED_BY]),
@@ -55,6 +57,7 @@ class TrialStore:
                 trials,
                 str(attributes[SPACE]),
                 float(attributes.get(SPENT, 0.0)),
+                None if within is None else float(within),
             )
         except (KeyError, ValueError, TypeError) as error:
             raise ConfigError(
@@ -112,6 +115,10 @@ class TrialStore:
     def spent(self, seconds: float) -> None:
         """Keep how long the search took so far."""
         self._storage.set_study_user_attr(self._study, SPENT, seconds)
+
+    def within(self, minutes: float) -> None:
+        """Keep that so many minutes have ended the search."""
+        self._storage.set_study_user_attr(self._study, WITHIN, minutes)
 
     def left(self, trial: Trial) -> None:
         """Keep the state that a trial is left in, and why."""

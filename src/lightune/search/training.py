@@ -35,8 +35,9 @@ from lightune.training import LORA_RATES
 from lightune.whole import write_whole
 
 LOSS = "loss"
-# A process of a search that was killed goes a moment later than it, and may be writing until then.
-ORPHAN_SECONDS = 60.0
+# A process of a search that was killed goes a moment later than it, and may be writing until then. One that is cut off
+# from its cluster needs a minute to notice, and a shared file system one and a half to give back its lock.
+ORPHAN_SECONDS = 180.0
 
 
 class Trainings:
@@ -66,7 +67,9 @@ class Trainings:
                 score = self.train(work.number, work.values, work.rung)
             return Outcome(work.number, score, time.perf_counter() - start)
         except Timeout as error:
-            raise MachineError(f"A process of an earlier search is still at it. End it: it holds {error}.") from error
+            raise MachineError(
+                f"A process of an earlier search is still at it. End it: it holds {error.lock_file}."
+            ) from error
         except MachineError:
             raise
         except LightuneError as error:

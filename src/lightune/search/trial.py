@@ -36,7 +36,8 @@ class Trial:
 class Searched:
     """A search as far as it is done. fingerprint: of all that it depends on. rungs: steps at which trials are compared,
     the last one all of them. selected_by: the metric on validation. space: what is searched over, in words. spent:
-    seconds that all calls together took up to the last rung that a trial came to."""
+    seconds that all calls together took up to the last rung that a trial came to. within: the minutes that ended it
+    while there was more to do; None where none have."""
 
     fingerprint: str
     selected_by: str
@@ -44,6 +45,7 @@ class Searched:
     trials: tuple[Trial, ...] = ()
     space: str = ""
     spent: float = 0.0
+    within: float | None = None
 
     @property
     def lower(self) -> bool:
