@@ -24,8 +24,8 @@ from lightune.records import BESIDE, RunRecord, Splits, dumps
 from lightune.study import on_node
 from lightune.study.fleets import Begin
 from lightune.study.folder import StudyFolder
-from lightune.study.less_memory import halved
-from lightune.study.plan import PlannedRun
+from lightune.study.less_memory import halved, in_training
+from lightune.study.plan import PlannedRun, plan_runs
 from lightune.study.resources import check_disk, run_bytes
 from lightune.study.runs import RECORD, RunSpec, failed_record, read_record
 from lightune.version import VERSION
@@ -66,9 +66,11 @@ class RayFleet:
         """Raise ConfigError for a run that no node of the cluster has room for, and for a node that does not see the
         study's files as this machine does."""
         check_disk(folder, config, splits, runs)
+        # Of all arms: what is done now may be wanting once the folder's lock is held.
+        planned = plan_runs(config, splits)
+        self._needs = self._needed(config, splits, [run.arm for run in planned], len(runs or planned))
         if runs:
-            self._needs = self._needed(config, splits, runs)
-            self._check_room()
+            self._check_room(runs)
             self._check_sight(folder, config)
         return ()
 
@@ -95,21 +97,23 @@ class RayFleet:
         cluster = {"nodes": len(there), "cpus": cpus, "gpus": gpus}
         return {"executor": "ray", "cluster": cluster}
 
-    def _needed(self, config: StudyConfig, splits: Splits, runs: Sequence[PlannedRun]) -> dict[str, Needs]:
+    def _needed(self, config: StudyConfig, splits: Splits, arms: Sequence[str], runs: int) -> dict[str, Needs]:
+        """By arm, where so many runs go at once."""
         there = nodes(self._ray)
         gpus = self._gpus
         if gpus is None:
             gpus = float(any(node.gpus >= 1 for node in there))
         found = {}
-        for arm in dict.fromkeys(run.arm for run in runs):
+        for arm in dict.fromkeys(arms):
             own = gpus if arm_kind(arm).needs_model else 0.0
             memory = run_bytes(config, splits, arm, on_gpu=own > 0)
-            found[arm] = Needs(self._cpus or cpus_each(there, len(runs), own), own, memory)
+            found[arm] = Needs(self._cpus or cpus_each(there, runs, own), own, memory)
         return found
 
-    def _check_room(self) -> None:
+    def _check_room(self, runs: Sequence[PlannedRun]) -> None:
         there = nodes(self._ray)
-        for arm, needs in self._needs.items():
+        for arm in dict.fromkeys(run.arm for run in runs):
+            needs = self._needs[arm]
             if not any(node.holds(needs) for node in there):
                 has = "; ".join(map(str, there)) or "none that takes tasks"
                 raise ConfigError(
@@ -205,7 +209,8 @@ class _UnderWay:
                 run.spec, f"Its process on the cluster was lost {TRIES} times, the last time so: {why}"
             )
         progress = self._began(run)
-        if ended.memory:
+        # Before and after a training no micro-batch is of any matter: another node may have more room.
+        if ended.memory and in_training(run.spec):
             smaller = halved(
                 run.spec, "The cluster ended the run's process since its node ran out of memory.", progress
             )
