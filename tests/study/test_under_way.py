@@ -1,7 +1,9 @@
-"""How runs on a cluster end, and which are tried again; no cluster is needed for that."""
+"""How runs on a cluster end, which are tried again, and what a check leaves; no cluster is needed for that."""
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +12,12 @@ import pytest
 
 from lightune.clusters import Ended, Needs, Node, Task
 from lightune.config import StudyConfig
+from lightune.errors import ConfigError
 from lightune.records import RunKey, RunRecord, dumps
 from lightune.study import on_node, on_ray
 from lightune.study.checkpoints import CHECKPOINTS
 from lightune.study.folder import StudyFolder
+from lightune.study.identity import check_same_study
 from lightune.study.runs import RunSpec, read_record
 from lightune.training import PLAN
 
@@ -175,6 +179,31 @@ def test_what_became_wanting_after_the_check_is_begun_with_what_its_arm_needs(tm
     spec = RunSpec(config, "tfidf", RunKey("tfidf", 4, 0), "print", "", str(tmp_path), None, "")
     assert list(fleet.records([spec], lambda spec: lambda *_: None)) == []
     assert [task.needs for task in tasks.submitted] == [Needs(2, 0, len("tfidf"))]
+
+
+def left_by_a_killed_check(folder: Path, age: float) -> Path:
+    left = folder / f".cluster-0123abcd.token.{2**22 + 1}.1.partial"  # no process has that number
+    left.touch()
+    os.utime(left, (time.time() - age,) * 2)
+    return left
+
+
+def test_a_check_that_was_killed_does_not_spoil_its_folder(tmp_path):
+    folder = StudyFolder(tmp_path)
+    left_by_a_killed_check(tmp_path, 0)
+    check_same_study(folder, StudyConfig())
+    (tmp_path / "somebody's").touch()
+    with pytest.raises(ConfigError, match='it holds "somebody\'s"'):
+        check_same_study(folder, StudyConfig())
+
+
+@pytest.mark.parametrize(("age", "stays"), [(60.0, True), (on_ray.STALE_SECONDS + 60, False)])
+def test_a_check_removes_what_old_ones_have_left_above(tmp_path, age, stays):
+    left = left_by_a_killed_check(tmp_path, age)
+    with on_ray._token(tmp_path / "not" / "there") as names:
+        assert left.exists() == stays
+        assert Path(names[0]).parent == tmp_path
+    assert list(tmp_path.iterdir()) == ([left] if stays else [])
 
 
 def test_who_ran_beside_others_says_so(study):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import get_ident
@@ -39,6 +40,8 @@ STEP_SECONDS = 0.25
 STOP_SECONDS = 7.5
 # For a node to say what it sees: its first process has to load.
 LOOK_SECONDS = 120.0
+# No check takes so long, whatever the machines' clocks say.
+STALE_SECONDS = 3600.0
 HOW_BESIDE = (
     f"{BESIDE} on the same machine, with {{cpus}} of its own: its seconds do not compare with those of a run that had "
     "the machine to itself."
@@ -256,9 +259,10 @@ def _files(config: StudyConfig) -> Iterator[str]:
 @contextmanager
 def _token(root: Path) -> Iterator[tuple[Path, str, Path]]:
     """A file for nodes to find in `root`, or above where that is not there yet; what stands in it; and a lock beside it
-    that is held. Gone afterwards; if this process is killed, the next study sweeps them away."""
+    that is held. Gone afterwards; if this process is killed, a later check here removes them."""
     root = root.absolute()
     above = next(path for path in (root, *root.parents) if path.is_dir()).resolve()
+    _sweep(above)
     names = [
         above / f".cluster-{uuid4().hex[:8]}.{end}.{os.getpid()}.{get_ident()}.partial" for end in ("token", "lock")
     ]
@@ -275,3 +279,12 @@ def _token(root: Path) -> Iterator[tuple[Path, str, Path]]:
     finally:
         for name in names:
             name.unlink(missing_ok=True)
+
+
+def _sweep(above: Path) -> None:
+    """Remove what checks that were killed have left. Another machine's may be under way here, of whose processes
+    nothing is known: those go that are too old for that."""
+    for path in above.glob(".cluster-*.partial"):
+        with suppress(OSError):  # another one may remove it too
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
