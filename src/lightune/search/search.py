@@ -160,6 +160,7 @@ class _Search:
             scratch=str((folder.search / SCRATCH).absolute()),
             cache=str(folder.cache.absolute()),
             pruned=pruned,
+            digest=digest,
         )
         # The other arms have no part in it.
         told: list[Any] = [config_to_dict(replace(config, arms=config.arms[:1])), facts.fingerprint, digest, pruned]
