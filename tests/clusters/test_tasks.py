@@ -99,7 +99,7 @@ def test_a_task_that_has_no_place_any_more_ends(tasks, monkeypatch):
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
     tasks.submit(Task("large", fails, (), Needs(5, 0, 0)))
     _, ends = all_of(tasks)
-    assert "no node of the cluster has 5 CPUs, no GPU" in str(ends["large"].fault)
+    assert "no node of the cluster has 5 CPUs and no GPU" in str(ends["large"].fault)
 
 
 def waits(tell: Callable[..., None], mark: str) -> None:

@@ -158,7 +158,6 @@ class Nodes:
         (Nodes({"CPU": 32.0}, {"CPU": 8.0, "GPU": 4.0}), 4, 2, 1.0),
         # The first node has a CPU for one worker only, whatever its GPU could take.
         (Nodes({"CPU": 1.0, "GPU": 1.0}, {"CPU": 9.0, "GPU": 1.0}), 10, 1, 0.1111),
-        # Ray counts in ten-thousandths: seven times a seventh, rounded up, is more than one.
         (Nodes({"CPU": 8.0, "GPU": 1.0}), 7, 1, 0.1428),
     ],
 )

@@ -27,7 +27,7 @@ WAIT_SECONDS = 1.0
 MOST_STARTS = 3
 # So long there may be no node for any worker before that is the search's end: one may come back, or be on its way.
 PLACE_SECONDS = 60.0
-# Ray counts GPUs in ten-thousandths, rounded: seven sevenths would be more than one.
+# Ray counts GPUs in ten-thousandths; of parts that are rounded down, as many as are meant fit a GPU.
 GPU_UNITS = 10_000
 
 
