@@ -36,8 +36,10 @@ def test_a_node_holds_what_it_has_all_of():
     assert node(2, 1).holds(Needs(2, 1, 10**10))
     for needs in (Needs(3, 0, 0), Needs(1, 2, 0), Needs(1, 0, 10**11)):
         assert not node(2, 1).holds(needs)
+    assert [node(5, 2).fits(needs) for needs in (Needs(2, 0, 0), Needs(1, 0.5, 0), Needs(1, 1, 10**11))] == [2, 4, 0]
     assert str(node(1, 2)) == "10.0.0.1 (1 CPU, 2 GPUs and 10.0 GB of memory)"
     assert str(Needs(2, 0, 500_000_000)) == "2 CPUs, no GPU and 0.5 GB of memory"
+    assert str(Needs(1, 0.5, 0)) == "1 CPU and 0.5 GPUs"
 
 
 def test_nodes_that_are_gone_or_take_nothing_are_none():

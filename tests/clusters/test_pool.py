@@ -121,7 +121,7 @@ def test_an_interrupt_leaves_no_actor(two_nodes, tmp_path):
 @pytest.mark.parametrize(
     ("needs", "asked", "said"),
     [
-        (Needs(1, 1, 0), None, r"--workers 1: each asks for 1 CPU, 1 GPU and .* room for 0.*\(1 CPU, no GPU"),
+        (Needs(1, 1, 0), None, r"--workers 1: each asks for 1 CPU and 1 GPU, .* room for 0.*\(1 CPU, no GPU"),
         (Needs(2, 0, 0), None, "each asks for 2 CPUs"),
         (Needs(1, 0, 10**12), None, "1000.0 GB of memory"),
         (Needs(1, 0, 0), 3, "--workers 3: .* room for 2"),

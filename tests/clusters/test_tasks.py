@@ -13,7 +13,7 @@ import pytest
 
 from lightune.clusters import Ended, Needs, Task, Tasks, connected, each_node, nodes
 from lightune.clusters import tasks as module
-from tests.fixtures.cluster import small_cluster
+from tests.fixtures.cluster import SmallCluster, small_cluster
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.full
@@ -21,8 +21,14 @@ ONE = Needs(1, 0, 0)
 
 
 @pytest.fixture(scope="module")
-def ray() -> Iterator[Any]:
-    with small_cluster(1) as made, connected(made.address) as found:
+def cluster() -> Iterator[SmallCluster]:
+    with small_cluster(1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ray(cluster: SmallCluster) -> Iterator[Any]:
+    with connected(cluster.address) as found:
         yield found
 
 
@@ -93,7 +99,7 @@ def test_a_task_that_has_no_place_any_more_ends(tasks, monkeypatch):
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
     tasks.submit(Task("large", fails, (), Needs(5, 0, 0)))
     _, ends = all_of(tasks)
-    assert "no node of the cluster has 5 CPUs, no GPU" in str(ends["large"].fault)
+    assert "no node of the cluster has 5 CPUs and no GPU" in str(ends["large"].fault)
 
 
 def waits(tell: Callable[..., None], mark: str) -> None:
@@ -115,6 +121,26 @@ def test_what_is_stopped_can_tidy_up(tasks, tmp_path):
     assert (tmp_path / "mark").exists()
     assert not (tmp_path / "other").exists()
     assert len(tasks) == 0
+
+
+def test_a_task_whose_other_nodes_are_gone_is_done_on_the_one_it_avoids(cluster, ray, tasks, tmp_path):
+    (here,) = nodes(ray)
+    other = cluster.add(1)
+    try:
+        tasks.submit(Task("holds the other", waits, (str(tmp_path / "mark"),), ONE, avoid=here.id))
+        told: list[Any] = []
+        while not told:
+            told += tasks.step(1.0)[0]
+        tasks.submit(Task("late", counts, (str(tmp_path / "log"), "late"), ONE, avoid=here.id))
+        cluster.kill(other)
+    finally:
+        cluster.forget(other)
+    ends: list[Ended] = []
+    for _ in range(60):
+        if len(tasks):
+            ends += tasks.step(1.0)[1]
+    assert {end.task.name: end.value for end in ends} == {"holds the other": None, "late": "LATE"}
+    assert {task.name: place for task, place in tasks.places.items()}["late"] == here.id
 
 
 def test_each_node_answers(ray):

@@ -10,18 +10,25 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lightune.clusters import Needs
 from lightune.config import DataConfig
-from lightune.errors import ConfigError
-from lightune.search import Place, Settings, find_settings, running
+from lightune.errors import ConfigError, RunError
+from lightune.models import find_model, weights_digest
+from lightune.progress import silent
+from lightune.records import to_json
+from lightune.search import Place, Settings, find_settings, on_ray, running, spec
 from lightune.search import search as searching
 from lightune.search.crew import OnThisMachine, worker_environment
 from lightune.search.on_ray import OnRay, share_of
+from lightune.search.spec import Facts, TrialsSpec
+from lightune.study.on_node import Surroundings
 from tests.search.poisoned import PoisonedRemote
 from tests.search.test_search import RATES, asked, by_optuna
 from tests.study.shared import write_reviews
@@ -131,10 +138,11 @@ class Nodes:
     """A cluster, as far as it is asked for its nodes."""
 
     def __init__(self, *resources: dict[str, float]) -> None:
-        self._nodes = [{"Alive": True, "Resources": one} for one in resources]
+        self._nodes = [(True, one) for one in resources] + [(False, {"CPU": 99.0})]
 
     def nodes(self) -> list[dict[str, Any]]:
-        return [*self._nodes, {"Alive": False, "Resources": {"CPU": 99.0}}]
+        named = {"NodeID": "id", "NodeManagerAddress": "10.0.0.1"}
+        return [{**named, "Alive": alive, "Resources": {"memory": 1e9, **has}} for alive, has in self._nodes]
 
 
 @pytest.mark.parametrize(
@@ -145,11 +153,98 @@ class Nodes:
         (Nodes({"CPU": 8.0, "GPU": 2.0}), 2, 4, 1.0),
         (Nodes({"CPU": 8.0, "GPU": 1.0}), 4, 2, 0.25),
         (Nodes({"CPU": 8.0, "GPU": 8.0}), 2, 4, 1.0),
+        # A head without GPUs has no place for a worker that takes one.
+        (Nodes({"CPU": 16.0}, {"CPU": 8.0, "GPU": 1.0}), 1, 8, 1.0),
+        (Nodes({"CPU": 32.0}, {"CPU": 8.0, "GPU": 4.0}), 4, 2, 1.0),
+        # The first node has a CPU for one worker only, whatever its GPU could take.
+        (Nodes({"CPU": 1.0, "GPU": 1.0}, {"CPU": 9.0, "GPU": 1.0}), 10, 1, 0.1111),
+        (Nodes({"CPU": 8.0, "GPU": 1.0}), 7, 1, 0.1428),
     ],
 )
 def test_a_cluster_is_shared_out(nodes: Any, workers: int, cpus: int, gpus: float) -> None:
     share = share_of(nodes, workers)
     assert (share.cpus, share.gpus) == (cpus, gpus)
+
+
+def test_cpus_that_no_gpu_is_beside_are_no_places() -> None:
+    with pytest.raises(ConfigError, match="--workers 3: each takes a CPU on a node with a GPU, and the cluster has 2"):
+        share_of(Nodes({"CPU": 16.0}, {"CPU": 2.0, "GPU": 4.0}), 3)
+    with pytest.raises(ConfigError, match="--workers 1: each takes a CPU, and the cluster has 0"):
+        share_of(Nodes(), 1)
+
+
+class Shrinks(Nodes):
+    """A cluster that never gives a place to an actor."""
+
+    exceptions = SimpleNamespace(RayError=RuntimeError)
+
+    def remote(self, **options: Any) -> Any:
+        made = SimpleNamespace(begin=SimpleNamespace(remote=object))
+        return lambda _: SimpleNamespace(remote=lambda *_: made)
+
+    def wait(self, promises: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
+        return [], promises
+
+    def shrink(self) -> None:
+        self._nodes = [(True, {"CPU": 1.0})]
+
+
+def test_a_search_whose_workers_have_no_place_any_more_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seconds = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(on_ray, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    cluster: Any = Shrinks({"CPU": 4.0})
+    crew = OnRay(cluster, tmp_path, 2)
+    crew._check_place()
+    cluster.shrink()
+    said = r"each takes 2 CPUs and no GPU, and .* 60 s \(nodes that are left: 10.0.0.1 \(1 CPU, no GPU and 1.0 GB"
+    with pytest.raises(RunError, match=said):
+        crew.ended()
+    assert next(seconds) == 80  # not at once
+
+
+def test_an_actor_works_where_the_command_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", "before")
+    seen: dict[str, Any] = {}
+
+    def take(folder: Path, progress: Any) -> Any:
+        seen.update(os.environ, folder=Path.cwd())
+        return SimpleNamespace(facts=Facts(0.1, (1,), "loss"))
+
+    monkeypatch.setattr(on_ray, "taken_over", take)
+    actor = on_ray.RemoteTrainings(str(tmp_path), Surroundings(str(tmp_path), {"HF_HOME": "there"}), Needs(2, 0, 0))
+    try:
+        assert set(actor.begin()) == {"facts"}
+    finally:
+        actor._open.close()
+    assert (seen["HF_HOME"], seen["OMP_NUM_THREADS"], seen["folder"]) == ("there", "2", tmp_path)
+    assert os.environ["HF_HOME"] == "before"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": "0.0.0"}, "lightune 0.0.0 is expected, as the search has it"),
+        ({"digest": "another"}, "the weights that the search has are expected, and these are others"),
+    ],
+)
+def test_a_worker_with_another_lightune_or_other_weights_is_refused(
+    tiny_gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], said: str
+) -> None:
+    config = asked(tiny_gpt2, tmp_path)
+    digest = weights_digest(find_model(str(tiny_gpt2)))
+    handed = TrialsSpec(config, ("a", "b"), None, "", 1, str(tmp_path), str(tmp_path), True, digest)
+    monkeypatch.setattr(spec, "load_rows", lambda path: path)
+    monkeypatch.setattr(spec, "made", lambda *told: told)
+    (tmp_path / spec.SPEC).write_text(json.dumps(to_json(handed)))
+    assert spec.taken_over(tmp_path, silent)[0] == handed
+    (tmp_path / spec.SPEC).write_text(json.dumps(to_json(replace(handed, **change))))
+    with pytest.raises(ConfigError, match=said):
+        spec.taken_over(tmp_path, silent)
+    actor = on_ray.RemoteTrainings(str(tmp_path), Surroundings(), Needs(1, 0, 0))
+    try:
+        assert said in actor.begin()[on_ray.REFUSED]
+    finally:
+        actor._open.close()
 
 
 @pytest.mark.full

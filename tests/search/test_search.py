@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
 import torch
+from filelock import FileLock
 from optuna.trial import TrialState
 
 from lightune.config import (
@@ -29,6 +31,7 @@ from lightune.search import search as searching
 from lightune.search import training as trainings
 from lightune.search.asked import dimensions
 from lightune.search.space import BLOCKS, METHOD, RATE
+from lightune.search.spec import Work
 from lightune.study import in_process
 from tests.study.shared import write_reviews
 
@@ -440,3 +443,12 @@ def test_time_ends_a_search_which_is_then_done(
     assert again == found
     more = find_settings(config, tmp_path, None, RATES, minutes=1.5)
     assert len(more.searched.trials) > len(found.searched.trials)
+
+
+def test_whoever_still_holds_a_trial_is_named_by_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainings, "ORPHAN_SECONDS", 0.1)
+    made = object.__new__(trainings.Trainings)
+    monkeypatch.setattr(made, "context", SimpleNamespace(scratch=tmp_path), raising=False)
+    lock = tmp_path / "7.lock"
+    with FileLock(lock), pytest.raises(MachineError, match=f"Trial 7: .* has held {lock} for .*End it"):
+        made.attempt(Work(7, {}, 0))

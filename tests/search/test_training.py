@@ -21,6 +21,7 @@ def test_a_process_of_an_earlier_search_is_told_by_the_file_that_it_holds(
     monkeypatch.setattr(training, "ORPHAN_SECONDS", 0.01)
     trainings = Trainings.__new__(Trainings)  # without a model
     trainings.context = SimpleNamespace(scratch=tmp_path)
-    said = f"A process of an earlier search is still at it. End it: it holds {tmp_path / '3.lock'}."
-    with FileLock(tmp_path / "3.lock"), pytest.raises(MachineError, match=f"^{re.escape(said)}$"):
+    lock = tmp_path / "3.lock"
+    said = f"^Trial 3: a process of an earlier search is still at it: it has held {re.escape(str(lock))} for 0 s. End it"
+    with FileLock(lock), pytest.raises(MachineError, match=said):
         trainings.attempt(Work(3, {}, 0))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lightune.clusters import connected
+from lightune.clusters import Tasks, connected, nodes
 from lightune.config import TrainingConfig
 from lightune.errors import ConfigError
 from lightune.study import Event, RayFleet, in_process, on_node, on_ray, run_study
@@ -42,10 +42,15 @@ def config(tiny_gpt2: Path, tmp_path: Path) -> Any:
     return quick_config(tiny_gpt2, write_reviews(tmp_path / "reviews", 30, 10), arms=("majority", "lora"))
 
 
-def test_runs_are_done_on_both_nodes_as_they_are_here(ray, config, tmp_path):
+def test_runs_are_done_on_both_nodes_as_they_are_here(ray, config, tmp_path, monkeypatch):
     config = replace(config, seeds=2)
+    made: list[Tasks] = []
+    monkeypatch.setattr(on_ray, "Tasks", lambda ray: made.append(Tasks(ray)) or made[-1])
     events: list[Event] = []
     there = run_study(config, tmp_path / "there", events.append, RayFleet(ray, cpus=1))
+    (tasks,) = made
+    assert len(tasks.places) == 3
+    assert set(tasks.places.values()) == {node.id for node in nodes(ray)}
     here = run_study(config, tmp_path / "here", executor=in_process)
     done = [(arm.name, arm.status, len(arm.seeds)) for arm in there.arms]
     assert done == [("majority", "done", 1), ("lora", "done", 2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -32,6 +33,11 @@ class Node:
     def holds(self, needs: Needs) -> bool:
         """Whether it could do such a task, were it free."""
         return needs.cpus <= self.cpus and needs.gpus <= self.gpus and needs.memory <= self.memory
+
+    def fits(self, needs: Needs) -> int:
+        """How many such tasks it could do at a time, were it free."""
+        pairs = ((self.cpus, needs.cpus), (self.gpus, needs.gpus), (self.memory, needs.memory))
+        return min(math.floor(there / asked) for there, asked in pairs if asked)
 
     def __str__(self) -> str:
         return f"{self.name} ({_words(self.cpus, self.gpus, self.memory)})"
@@ -64,4 +70,5 @@ def _at_once(there: Iterable[Node], cpus: int) -> int:
 def _words(cpus: float, gpus: float, memory: int) -> str:
     units = [f"{cpus:g} CPU{'' if cpus == 1 else 's'}"]
     units += [f"{gpus:g} GPU{'' if gpus == 1 else 's'}" if gpus else "no GPU"]
-    return f"{', '.join(units)} and {memory / 1e9:.1f} GB of memory"
+    units += [f"{memory / 1e9:.1f} GB of memory"] if memory else []
+    return f"{', '.join(units[:-1])} and {units[-1]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
-from lightune.clusters.nodes import Needs, Node, nodes
+from lightune.clusters.nodes import Needs, nodes
 from lightune.errors import ConfigError, LightuneError, RunError
 
 # A unit whose worker dies so often is not tried again, and no more workers are begun that die before their first one.
@@ -46,7 +45,7 @@ def room_for(ray: ModuleType, needs: Needs, asked: int | None) -> int:
     Raises ConfigError where the cluster does not have room for so many, or for one.
     """
     there = nodes(ray)
-    room = sum(_fitting(node, needs) for node in there)
+    room = sum(node.fits(needs) for node in there)
     if room < (asked or 1):
         told = "; ".join(map(str, there[:8])) or "none takes work"
         raise ConfigError(
@@ -54,11 +53,6 @@ def room_for(ray: ModuleType, needs: Needs, asked: int | None) -> int:
             f"{'; …' if len(there) > 8 else ''}. Ask for fewer, or for less each."
         )
     return asked or room
-
-
-def _fitting(node: Node, needs: Needs) -> int:
-    pairs = ((node.cpus, needs.cpus), (node.gpus, needs.gpus), (node.memory, needs.memory))
-    return min(math.floor(there / asked) for there, asked in pairs if asked)
 
 
 @dataclass

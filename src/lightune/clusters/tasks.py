@@ -64,6 +64,8 @@ class Tasks:
         self._ray = ray
         self._refs: dict[Any, Task] = {}
         self._unplaced: dict[Task, float] = {}
+        # Those that Ray keeps from the node that they avoid.
+        self._elsewhere: set[Task] = set()
         self._looked = 0.0
         self._queue = _queue(ray)
         self.places: dict[Task, str] = {}
@@ -84,6 +86,7 @@ class Tasks:
             node.id != task.avoid and node.holds(task.needs) for node in nodes(self._ray)
         ):
             options["label_selector"] = {NODE: f"!{task.avoid}"}
+            self._elsewhere.add(task)
         remote = self._ray.remote(_do).options(**options)
         ref = remote.remote(task.function, (task.name, task.attempt), self._queue, task.arguments)
         self._refs[ref] = task
@@ -137,7 +140,7 @@ class Tasks:
             return Ended(task, fault=error)
 
     def _given_up(self) -> list[Ended]:
-        """Tasks that no node can do any more."""
+        """Tasks that no node can do any more. One that only the node can do that it avoids is given to that."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return []
@@ -145,15 +148,24 @@ class Tasks:
         there: tuple[Node, ...] = nodes(self._ray)
         found = []
         for ref, task in list(self._refs.items()):
-            if task in self.places or any(node.holds(task.needs) for node in there):
+            able = [node.id for node in there if node.holds(task.needs)]
+            if task in self.places or able:
                 self._unplaced.pop(task, None)
+                if task not in self.places and task in self._elsewhere and able == [task.avoid]:
+                    self._take_back(ref)
+                    self._elsewhere.discard(task)
+                    self.submit(task)
             elif now - self._unplaced.setdefault(task, now) > PLACE_SECONDS:
-                self._ray.cancel(ref)
-                del self._refs[ref]
+                self._take_back(ref)
                 left = ", ".join(map(str, there)) or "none"
                 lost = f"no node of the cluster has {task.needs} any more (nodes that are left: {left})"
                 found.append(Ended(task, fault=LookupError(lost)))
         return found
+
+    def _take_back(self, ref: Any) -> None:
+        """A task that has not begun."""
+        self._ray.cancel(ref)
+        del self._refs[ref]
 
 
 def each_node(

@@ -158,6 +158,7 @@ class _Search:
             scratch=str((folder.search / SCRATCH).absolute()),
             cache=str(folder.cache.absolute()),
             pruned=pruned,
+            digest=digest,
         )
         methods = [str(method) for method in choices(config, space, METHOD)]
         self.arm = StudyArm(folder, methods, len(splits.train), config.seed)

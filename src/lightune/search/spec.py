@@ -12,9 +12,11 @@ import cattrs
 
 from lightune.config import StudyConfig
 from lightune.data import load_rows, save_rows
+from lightune.errors import ConfigError
 from lightune.progress import Progress
 from lightune.records import Rows, Splits, to_json
 from lightune.search.trial import Value
+from lightune.version import VERSION
 from lightune.whole import write_whole
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class TrialsSpec:
     """All that training a trial takes beside its values: plain data, paths as text.
 
     scratch: where trials keep their checkpoints. cache: what several trainings compute alike. pruned: by halving.
+    digest: of the weights of a model that is a folder. version: of lightune.
     """
 
     config: StudyConfig
@@ -38,6 +41,8 @@ class TrialsSpec:
     scratch: str
     cache: str
     pruned: bool
+    digest: str | None = None
+    version: str = VERSION
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,22 @@ def hand_over(folder: Path, spec: TrialsSpec, splits: Splits) -> None:
 
 
 def taken_over(folder: Path, progress: Progress) -> Trainings:
-    """Make what trains trials by what `hand_over` has written. Raises InputError for a model that cannot be loaded."""
+    """Make what trains trials by what `hand_over` has written. Raises InputError for a model that cannot be loaded, and
+    where lightune or the model's weights are others here than where that was written."""
     values = json.loads((folder / SPEC).read_text(encoding="utf-8"))
+    if values.get("version") != VERSION:  # of which nothing else can be read for sure
+        raise ConfigError(f"lightune {values.get('version')} is expected, as the search has it, and this is {VERSION}.")
     spec: TrialsSpec = cattrs.structure(values, TrialsSpec)
+    _check_weights(spec)
     return made(spec, load_rows(folder / TRAIN), load_rows(folder / VALIDATION), progress)
+
+
+def _check_weights(spec: TrialsSpec) -> None:
+    from lightune.models import find_model, weights_digest
+
+    source = spec.config.model.source
+    if spec.digest is not None and weights_digest(find_model(source)) != spec.digest:
+        raise ConfigError(f"--model {source}: the weights that the search has are expected, and these are others.")
 
 
 def made(spec: TrialsSpec, train: Rows, validation: Rows, progress: Progress) -> Trainings:

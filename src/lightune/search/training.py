@@ -35,8 +35,8 @@ from lightune.training import LORA_RATES
 from lightune.whole import write_whole
 
 LOSS = "loss"
-# A process of a search that was killed goes a moment later than it, and may be writing until then. One that is cut off
-# from its cluster needs a minute to notice, and a shared file system one and a half to give back its lock.
+# How long the process of an earlier try may take to go: one that is cut off from its cluster needs a minute to notice,
+# and a shared file system one and a half to give back its lock.
 ORPHAN_SECONDS = 180.0
 
 
@@ -62,13 +62,15 @@ class Trainings:
         Raises MachineError for a disk that takes no more, and where another process is at the trial."""
         start = time.perf_counter()
         scratch = self.context.scratch
+        lock = scratch / f"{work.number}.lock"
         try:
-            with FileLock(scratch / f"{work.number}.lock", timeout=ORPHAN_SECONDS):
+            with FileLock(lock, timeout=ORPHAN_SECONDS):
                 score = self.train(work.number, work.values, work.rung)
             return Outcome(work.number, score, time.perf_counter() - start)
         except Timeout as error:
             raise MachineError(
-                f"A process of an earlier search is still at it. End it: it holds {error.lock_file}."
+                f"Trial {work.number}: a process of an earlier search is still at it: it has held {lock} for "
+                f"{ORPHAN_SECONDS:.0f} s. End it, and give the same command again."
             ) from error
         except MachineError:
             raise

@@ -50,7 +50,9 @@ def check_same_study(folder: StudyFolder, config: StudyConfig) -> StudyConfig:
         raise ConfigError(f"--out {folder.root}: a folder is expected, but it is a file. Name another one.")
     if not folder.config.exists():
         own = (folder.lock, folder.lock_holder, folder.cache, folder.search)
-        strangers = [path.name for path in folder.root.iterdir() if path not in own]
+        there = [path for path in folder.root.iterdir() if path not in own]
+        # What a process that was killed has left half written is swept away by whoever holds the lock.
+        strangers = [path.name for path in there if not path.match(".*.partial")]
         if strangers:
             raise ConfigError(
                 f"--out {folder.root}: an empty or new folder, or a study's, is expected, but it holds "

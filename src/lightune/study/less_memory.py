@@ -49,6 +49,11 @@ def halved(spec: RunSpec, said: str, progress: Progress) -> RunSpec | RunRecord:
     return replace(spec, halvings=halvings)
 
 
+def in_training(spec: RunSpec) -> bool:
+    """Whether the run's last try was cut off in a training, so that a smaller micro-batch may help."""
+    return _halvings(Path(spec.folder) / CHECKPOINTS) is not None
+
+
 def _halvings(checkpoints: Path) -> int | None:
     """How often the micro-batches of the training that was cut off last had been halved; None where nothing was in
     training: before it and after it no micro-batch is of any matter."""

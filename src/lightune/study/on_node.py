@@ -29,7 +29,8 @@ class Unseen(Exception):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where whoever began the study works. folder: relative paths are meant from there. variables: environment."""
+    """Where whoever began the study or the search works. folder: relative paths are meant from there. variables:
+    environment."""
 
     folder: str = field(default_factory=os.getcwd)
     variables: Mapping[str, str] = field(
@@ -76,14 +77,14 @@ def run(tell: Tell, spec: RunSpec, needs: Needs, home: Surroundings) -> RunRecor
     def progress(phase: str, done: int, total: int, facts: dict[str, Any]) -> None:
         tell((phase, done, total, facts), must=bool(facts) or done == total)
 
-    with _surroundings(home, needs):
+    with surroundings(home, needs):
         return in_worker(spec, progress)
 
 
 @contextmanager
-def _surroundings(home: Surroundings, needs: Needs) -> Iterator[None]:
-    """Work as if this process had been started where the study was, with as many threads as the task has CPUs, and on
-    the GPU that the cluster gave it or on none."""
+def surroundings(home: Surroundings, needs: Needs) -> Iterator[None]:
+    """Work as if this process had been started there, with as many threads as the task has CPUs, and on the GPU that
+    the cluster gave it or on none."""
     variables = {**home.variables, "OMP_NUM_THREADS": str(max(int(needs.cpus), 1))}
     if not needs.gpus:
         variables["CUDA_VISIBLE_DEVICES"] = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import get_ident
@@ -24,8 +25,8 @@ from lightune.records import BESIDE, RunRecord, Splits, dumps
 from lightune.study import on_node
 from lightune.study.fleets import Begin
 from lightune.study.folder import StudyFolder
-from lightune.study.less_memory import halved
-from lightune.study.plan import PlannedRun
+from lightune.study.less_memory import halved, in_training
+from lightune.study.plan import PlannedRun, plan_runs
 from lightune.study.resources import check_disk, run_bytes
 from lightune.study.runs import RECORD, RunSpec, failed_record, read_record
 from lightune.version import VERSION
@@ -39,6 +40,8 @@ STEP_SECONDS = 0.25
 STOP_SECONDS = 7.5
 # For a node to say what it sees: its first process has to load.
 LOOK_SECONDS = 120.0
+# No check takes so long, whatever the machines' clocks say.
+STALE_SECONDS = 3600.0
 HOW_BESIDE = (
     f"{BESIDE} on the same machine, with {{cpus}} of its own: its seconds do not compare with those of a run that had "
     "the machine to itself."
@@ -66,9 +69,11 @@ class RayFleet:
         """Raise ConfigError for a run that no node of the cluster has room for, and for a node that does not see the
         study's files as this machine does."""
         check_disk(folder, config, splits, runs)
+        # Of all arms: what is done now may be wanting once the folder's lock is held.
+        planned = plan_runs(config, splits)
+        self._needs = self._needed(config, splits, [run.arm for run in planned], len(runs or planned))
         if runs:
-            self._needs = self._needed(config, splits, runs)
-            self._check_room()
+            self._check_room(runs)
             self._check_sight(folder, config)
         return ()
 
@@ -95,21 +100,23 @@ class RayFleet:
         cluster = {"nodes": len(there), "cpus": cpus, "gpus": gpus}
         return {"executor": "ray", "cluster": cluster}
 
-    def _needed(self, config: StudyConfig, splits: Splits, runs: Sequence[PlannedRun]) -> dict[str, Needs]:
+    def _needed(self, config: StudyConfig, splits: Splits, arms: Sequence[str], runs: int) -> dict[str, Needs]:
+        """By arm, where so many runs go at once."""
         there = nodes(self._ray)
         gpus = self._gpus
         if gpus is None:
             gpus = float(any(node.gpus >= 1 for node in there))
         found = {}
-        for arm in dict.fromkeys(run.arm for run in runs):
+        for arm in dict.fromkeys(arms):
             own = gpus if arm_kind(arm).needs_model else 0.0
             memory = run_bytes(config, splits, arm, on_gpu=own > 0)
-            found[arm] = Needs(self._cpus or cpus_each(there, len(runs), own), own, memory)
+            found[arm] = Needs(self._cpus or cpus_each(there, runs, own), own, memory)
         return found
 
-    def _check_room(self) -> None:
+    def _check_room(self, runs: Sequence[PlannedRun]) -> None:
         there = nodes(self._ray)
-        for arm, needs in self._needs.items():
+        for arm in dict.fromkeys(run.arm for run in runs):
+            needs = self._needs[arm]
             if not any(node.holds(needs) for node in there):
                 has = "; ".join(map(str, there)) or "none that takes tasks"
                 raise ConfigError(
@@ -205,7 +212,8 @@ class _UnderWay:
                 run.spec, f"Its process on the cluster was lost {TRIES} times, the last time so: {why}"
             )
         progress = self._began(run)
-        if ended.memory:
+        # Before and after a training no micro-batch is of any matter: another node may have more room.
+        if ended.memory and in_training(run.spec):
             smaller = halved(
                 run.spec, "The cluster ended the run's process since its node ran out of memory.", progress
             )
@@ -251,9 +259,10 @@ def _files(config: StudyConfig) -> Iterator[str]:
 @contextmanager
 def _token(root: Path) -> Iterator[tuple[Path, str, Path]]:
     """A file for nodes to find in `root`, or above where that is not there yet; what stands in it; and a lock beside it
-    that is held. Gone afterwards; if this process is killed, the next study sweeps them away."""
+    that is held. Gone afterwards; if this process is killed, a later check here removes them."""
     root = root.absolute()
     above = next(path for path in (root, *root.parents) if path.is_dir()).resolve()
+    _sweep(above)
     names = [
         above / f".cluster-{uuid4().hex[:8]}.{end}.{os.getpid()}.{get_ident()}.partial" for end in ("token", "lock")
     ]
@@ -270,3 +279,12 @@ def _token(root: Path) -> Iterator[tuple[Path, str, Path]]:
     finally:
         for name in names:
             name.unlink(missing_ok=True)
+
+
+def _sweep(above: Path) -> None:
+    """Remove what checks that were killed have left. Another machine's may be under way here, of whose processes
+    nothing is known: those go that are too old for that."""
+    for path in above.glob(".cluster-*.partial"):
+        with suppress(OSError):  # another one may remove it too
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
