@@ -22,6 +22,6 @@ def test_a_process_of_an_earlier_search_is_told_by_the_file_that_it_holds(
     trainings = Trainings.__new__(Trainings)  # without a model
     trainings.context = SimpleNamespace(scratch=tmp_path)
     lock = tmp_path / "3.lock"
-    said = f"^Trial 3: a process of an earlier search is still at it: it has held {re.escape(str(lock))} for 0 s. End it"
+    said = f"^Trial 3: a process of an earlier search is still at it: it has held {re.escape(str(lock))} for 0 s"
     with FileLock(lock), pytest.raises(MachineError, match=said):
         trainings.attempt(Work(3, {}, 0))
