@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from lightune.ranks import Group
 from lightune.training import trainer as trainer_module
 from lightune.training.stopping import SafeStop, Stopped
 from tests.training.tiny import Training, measure
@@ -53,6 +54,30 @@ def test_elsewhere_it_waits_for_the_next_place_and_a_second_one_changes_nothing(
     with pytest.raises(Stopped):
         work()
     assert did == ["optimizer", "schedule"]
+    assert heard == [signal.SIGTERM]
+
+
+class Meanwhile(Group):
+    """A group in which nobody was asked to stop yet when the processes compare, and this one is while they do."""
+
+    def most(self, number: int) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return number
+
+
+def test_a_signal_that_comes_while_processes_agree_is_heard_the_next_time(heard):
+    did = []
+
+    def work() -> None:
+        with SafeStop(Meanwhile()) as stop:
+            stop.ask()
+            did.append("a step")
+            stop.ask()
+            did.append("another step")
+
+    with pytest.raises(Stopped):
+        work()
+    assert did == ["a step"]
     assert heard == [signal.SIGTERM]
 
 
