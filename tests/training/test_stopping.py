@@ -102,9 +102,7 @@ class Interrupted:
         self.first = 0
         self.counts: dict[str, int] = {}
 
-    def run(
-        self, monkeypatch: pytest.MonkeyPatch, moment: tuple[str, int] | None, group: Group = SOLO
-    ) -> Training:
+    def run(self, monkeypatch: pytest.MonkeyPatch, moment: tuple[str, int] | None, group: Group = SOLO) -> Training:
         """Train until `moment` (what, which one of it), or to the end."""
         training = Training(self.base)
         for module in training.model.modules():
