@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lightune.errors import Lost
+from lightune.errors import ConfigError, Lost
 from lightune.ranks.environment import RUN, SHARDED, ranks_from_environment, take_ranks
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 # How long a process waits for the others in what they do together. What one does for all of them may take longer.
-WAIT, WAIT_SECONDS = "LIGHTUNE_WAIT_SECONDS", 600.0
+WAIT, WAIT_SECONDS, MOST_SECONDS = "LIGHTUNE_WAIT_SECONDS", 600.0, 1e6
 POLL_SECONDS = 0.05
 GONE = "Another process of this training does not answer any more"
 # How the libraries below torch say that another process does not answer any more, where they don't by a DistError.
@@ -170,5 +170,13 @@ def joined() -> Iterator[Group]:
 
 
 def wait_seconds() -> float:
-    """How long one process waits for another in what they do together."""
-    return float(os.environ.get(WAIT, WAIT_SECONDS))
+    """How long one process waits for another in what they do together. Raises ConfigError where the variable is no
+    length of time."""
+    said = os.environ.get(WAIT) or str(WAIT_SECONDS)
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds <= MOST_SECONDS:
+        raise ConfigError(f"{WAIT}: seconds above 0, at most {MOST_SECONDS:,.0f}, are expected, not {said!r}.")
+    return seconds

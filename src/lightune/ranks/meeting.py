@@ -65,7 +65,7 @@ class Meeting:
             time.sleep(POLL_SECONDS)
 
     def close(self, number: int) -> None:
-        """Rank 0: its part in a run has ended. Where the place to meet has gone nobody hears of it, and nobody has to."""
+        """Rank 0: its part in a run has ended. Where the place to meet has gone nobody hears of it or has to."""
         with suppress(MachineError):
             self._set(f"over/{number}", {})
 
