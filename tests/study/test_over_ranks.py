@@ -168,7 +168,8 @@ def test_a_lost_process_ends_its_run_and_the_same_command_goes_on(config, tmp_pa
     config = replace(config, methods=MethodsConfig(rate_trials=0))
     told = torchrun(tmp_path / "out", *options_of(config), WARDEN_KILLS="1")
     assert told.returncode == 1
-    assert "Traceback" not in told.stdout
+    own = str(Path(lightune.__file__).parent)  # torchrun has a traceback of its own
+    assert own not in told.stdout + told.stderr
     lora = arm(lightune.load_result(tmp_path / "out"), "lora")
     assert lora.status == "failed"
     assert "A process of this training was lost: that of rank 1 was ended by signal 9 (SIGKILL)." in lora.reason
