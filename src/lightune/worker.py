@@ -68,7 +68,7 @@ def _run(asked: Path) -> int:
 
 
 def _follow(asked: Path) -> int:
-    from lightune.errors import LightuneError
+    from lightune.errors import Diverged, LightuneError
     from lightune.models import quiet_transformers
     from lightune.runtime import out_of_memory
     from lightune.study.executors import FAILED, OUT_OF_MEMORY
@@ -77,6 +77,8 @@ def _follow(asked: Path) -> int:
     try:
         with quiet_transformers():
             follow_run(spec_from_json(json.loads(asked.read_text(encoding="utf-8"))))
+    except Diverged:
+        return 0  # all processes have, and the first one says so, once it has saved what it was at its best
     except LightuneError as error:
         return _left({FAILED: str(error)})
     except Exception as error:

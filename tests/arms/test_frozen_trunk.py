@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,15 @@ def test_the_probe_fills_it_for_the_adapters(
     alone = make_arm(context_of(deep_bases["gpt2"], tmp_path / "other" / "runs", "probe", top_blocks=None))
     plain = alone.fit(TRAIN, HELD_OUT)
     assert np.abs(plain.logits(TRAIN.texts) - probe.logits(TRAIN.texts)).max() < 1e-3
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("arm", ["probe", "lora"])
+def test_waiting_for_another_run_is_no_part_of_a_runs_time(
+    deep_bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arm: str
+) -> None:
+    monkeypatch.setattr("lightune.compute.state_cache.held", lambda _: nullcontext(10_000.0))  # said, not done
+    assert fitted(deep_bases["gpt2"], tmp_path / "runs", arm).facts.fit_seconds < 0
 
 
 @pytest.mark.full

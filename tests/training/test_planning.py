@@ -22,6 +22,7 @@ from lightune.training.planning import (
     lessened,
     micro_batches,
     plan_training,
+    taken_up,
 )
 from tests.fixtures.bases import largest_difference
 from tests.training.tiny import Training
@@ -143,6 +144,24 @@ def test_a_training_that_goes_on_keeps_its_plan(bases: dict[str, Path], tmp_path
     fresh = Training(bases["gpt2"])
     keep_plan(plan, tmp_path / "other")
     assert fresh.fit(fresh.recipe(max_steps=2), tmp_path / "other").facts.plan != plan
+
+
+def test_a_plan_that_other_processes_had_has_the_threads_of_these() -> None:
+    plan = Plan(64, packed=False, onednn=False, micro_tokens=123, checkpointing=False, processes=2)
+    assert taken_up(plan, 2) == plan
+    alone = taken_up(plan, 1)
+    assert (alone.threads, alone.micro_tokens) == (torch.get_num_threads(), 123)
+    assert alone.reasons["threads"] in ("OMP_NUM_THREADS says so", "torch's own choice")
+
+
+@pytest.mark.full
+def test_a_training_goes_on_with_its_own_threads_where_it_was_shared_by_others(bases, tmp_path) -> None:
+    own = torch.get_num_threads()
+    plan = Plan(own + 1, packed=False, onednn=False, micro_tokens=123, checkpointing=False, processes=3)
+    training = Training(bases["gpt2"])
+    taken = training.fit(training.recipe(max_steps=1), tmp_path, plan=plan).facts.plan
+    assert (taken.threads, taken.micro_tokens, taken.processes) == (own, 123, 1)
+    assert torch.get_num_threads() == own
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from lightune.training.checkpoints import Checkpoints
+from lightune.training.fit import LOGGED_POINTS
 from tests.training.sharing import Job, Shared, shared
 
 pytestmark = pytest.mark.full
@@ -144,6 +145,14 @@ def test_a_model_that_is_spread_over_processes_learns_the_same(both):
     assert largest(training.weights(), found.weights("spread")) < CLOSE
 
 
+def test_a_spread_model_whose_activations_are_computed_again_learns_the_same(both):
+    again = {**SHARDING, "FSDP_ACTIVATION_CHECKPOINTING": "true"}
+    found = shared(both.root / "again", [both.job("again")], sharding=again)
+    assert found.codes == (0, 0)
+    weights, _ = both.alone("again")
+    assert largest(found.weights("again"), weights) < CLOSE
+
+
 def test_a_signal_to_one_process_stops_all_where_one_alone_goes_on(both, two):
     name = "signalled"
     assert [two.said(name, rank) for rank in (0, 1)] == [{"ended": "Stopped", "heard": [15]}] * 2
@@ -163,6 +172,15 @@ def test_where_one_process_is_lost_the_first_saves_what_one_alone_goes_on_from(b
     training, _ = both.job(name).fit()  # whose loss of the third step may not have been logged
     weights, _ = both.alone(f"{name} uncut")
     assert largest(training.weights(), weights) < CLOSE
+
+
+def test_a_process_that_is_lost_where_nothing_is_logged_is_lost_too(both):
+    name = "lost unlogged"
+    options = {**OPTIONS, "max_steps": 2 * LOGGED_POINTS, "evaluations": 1}  # each second step is logged
+    found = shared(both.root / name, [both.job(name, options=options, event=(1, 3, "SIGKILL"))])
+    assert found.codes == (0, -9)
+    assert found.said(name)["ended"] == "Lost"
+    assert stands_at(both, name) == "checkpoint-3"
 
 
 def stands_at(both: Both, name: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from lightune.ranks import SOLO, Group
 from lightune.training import trainer as trainer_module
 from lightune.training.stopping import SafeStop, Stopped
 from tests.training.tiny import Training, measure
@@ -56,6 +57,30 @@ def test_elsewhere_it_waits_for_the_next_place_and_a_second_one_changes_nothing(
     assert heard == [signal.SIGTERM]
 
 
+class Meanwhile(Group):
+    """A group in which nobody was asked to stop yet when the processes compare, and this one is while they do."""
+
+    def most(self, number: int) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return number
+
+
+def test_a_signal_that_comes_while_processes_agree_is_heard_the_next_time(heard):
+    did = []
+
+    def work() -> None:
+        with SafeStop(Meanwhile()) as stop:
+            stop.ask()
+            did.append("a step")
+            stop.ask()
+            did.append("another step")
+
+    with pytest.raises(Stopped):
+        work()
+    assert did == ["a step"]
+    assert heard == [signal.SIGTERM]
+
+
 def test_what_ignores_a_signal_goes_on_ignoring_it():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -75,14 +100,15 @@ class Interrupted:
     def __init__(self, bases: dict[str, Path], folder: Path) -> None:
         self.base, self.folder = bases["gpt2"], folder
         self.first = 0
+        self.counts: dict[str, int] = {}
 
-    def run(self, monkeypatch: pytest.MonkeyPatch, moment: tuple[str, int] | None) -> Training:
+    def run(self, monkeypatch: pytest.MonkeyPatch, moment: tuple[str, int] | None, group: Group = SOLO) -> Training:
         """Train until `moment` (what, which one of it), or to the end."""
         training = Training(self.base)
         for module in training.model.modules():
             if hasattr(module, "lora_dropout"):  # so that each step draws random numbers
                 module.lora_dropout["default"] = torch.nn.Dropout(0.3)
-        counts: dict[str, int] = {}
+        counts = self.counts = {}
 
         def meet(what: str, *_: Any) -> None:
             counts[what] = counts.get(what, 0) + 1
@@ -100,7 +126,7 @@ class Interrupted:
             begin = _before(part, lambda: meet("micro-batch"))
             patched.setattr(trainer_module.StepTrainer, "_share_of_loss", begin)
             looked = _before(measure, lambda: meet("look"))
-            training.fit(training.recipe(**OPTIONS), self.folder, progress=told, measure=looked)
+            training.fit(training.recipe(**OPTIONS), self.folder, progress=told, measure=looked, group=group)
         return training
 
 
@@ -162,3 +188,19 @@ def test_what_a_step_that_was_cut_off_had_drawn_would_be_missed(bases, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         training.run(monkeypatch, ("micro-batch", 7))
     assert not _same(training.run(monkeypatch, None).weights(), uncut)
+
+
+class OneOfSeveral(Group):
+    """A process that does as one of several does, and is the only one."""
+
+    alone = False
+
+
+@pytest.mark.full
+def test_several_processes_agree_before_each_micro_batch(bases, tmp_path, monkeypatch, uncut):
+    training = Interrupted(bases, tmp_path / "cut")
+    with pytest.raises(KeyboardInterrupt):
+        training.run(monkeypatch, ("micro-batch", 6), OneOfSeveral())
+    assert training.counts["micro-batch"] == 6  # of about eight in the two steps
+    assert "checkpoint-1" in {path.name for path in training.folder.iterdir()}
+    assert _same(training.run(monkeypatch, None).weights(), uncut)

@@ -73,7 +73,7 @@ class ProbeArm:
             notes.append(f"{features.cached:,} rows had their features from an earlier run: the time leaves those out.")
         notes += features.trunk.notes
         facts = FitFacts(
-            fit_seconds=time.perf_counter() - start + features.spared,
+            fit_seconds=time.perf_counter() - start + features.spared - features.waited,
             trainable_parameters=linear.weight.size + linear.bias.size,
             total_parameters=total + linear.weight.size + linear.bias.size,
             tokens=features.tokens,
@@ -132,6 +132,11 @@ class _Features:
         self.tokens = 0
         self.spared = 0.0
         self.cached = 0
+
+    @property
+    def waited(self) -> float:
+        """The seconds in which other runs of the study were waited for."""
+        return self.cache.waited + self.trunk.filled.waited
 
     def of(self, rows: Rows) -> NDArray[np.float32]:
         """Features [rows, width]."""

@@ -217,7 +217,7 @@ def train_model(
         pupil = put_back(trained.best, again)
         base, model = pupil.base, pupil.model
     seconds = time.perf_counter() - start + trained.seconds_before + sum(trial.seconds for trial in trials)
-    seconds += lesson.spared
+    seconds += lesson.spared - (0.0 if trunk is None else trunk.filled.waited)  # in its trials too
     changed, total = trainable_parameters(model)
     rows, recipe = lesson.train, lesson.recipe
     cut = int(rows.encoded.cut.sum())

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,11 +17,11 @@ import typer
 
 from lightune.cli import compare, export, inspect, methods, predict, push, render, report, search, serve, study, verify
 from lightune.cli.kept import kept
-from lightune.cli.ranks import over_ranks
+from lightune.cli.ranks import LATER_SECONDS, alone, over_ranks
 from lightune.disk import disk_fault
 from lightune.errors import LightuneError
 from lightune.printable import printable
-from lightune.ranks import is_follower
+from lightune.ranks import is_follower, is_launched
 from lightune.signals import Terminated, terminable
 from lightune.version import VERSION
 
@@ -37,17 +38,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("study")(over_ranks(study.study))
-app.command("search")(search.search)
-app.command("predict")(predict.predict)
-app.command("export")(export.export)
-app.command("push")(push.push)
-app.command("inspect")(inspect.inspect)
-app.command("render")(render.render)
-app.command("report")(report.report)
-app.command("compare")(compare.compare)
-app.command("methods")(methods.methods)
-app.command("verify")(verify.verify)
-app.command("serve")(serve.serve)
+app.command("search")(alone(search.search))
+app.command("predict")(alone(predict.predict))
+app.command("export")(alone(export.export))
+app.command("push")(alone(push.push))
+app.command("inspect")(alone(inspect.inspect))
+app.command("render")(alone(render.render))
+app.command("report")(alone(report.report))
+app.command("compare")(alone(compare.compare))
+app.command("methods")(alone(methods.methods))
+app.command("verify")(alone(verify.verify))
+app.command("serve")(alone(serve.serve))
 
 
 def _version(asked: bool) -> None:
@@ -84,22 +85,23 @@ def _run(words: Sequence[str], debug: bool) -> int:
         if not words:
             print(error.format_message(), file=sys.stderr)  # the help
             return int(error.exit_code)
-        return _say(error.format_message(), error.exit_code, debug)
+        return _say(error.format_message(), error.exit_code, debug, words)
     except LightuneError as error:
-        return _say(str(error), error.exit_code, debug)
+        return _say(str(error), error.exit_code, debug, words)
     except (KeyboardInterrupt, typer.Abort):
-        return _say(f"Interrupted.{kept(words)}", INTERRUPTED, debug=False)
+        return _say(f"Interrupted.{kept(words)}", INTERRUPTED, debug=False, words=words)
     except Terminated:
-        return _say(f"Terminated.{kept(words)}", TERMINATED, debug=False)
+        return _say(f"Terminated.{kept(words)}", TERMINATED, debug=False, words=words)
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has seen enough; newer versions of typer leave with SystemExit then.
         _drop_output()
         return 0
     except OSError as error:
         full = disk_fault(error, Path.cwd()) if error.filename else None
-        return _say(full or f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1, debug)
+        said = full or f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+        return _say(said, 1, debug, words)
     except Exception as error:
-        return _say(f"{type(error).__name__}: {error} (a fault of lightune; --debug shows where)", 1, debug)
+        return _say(f"{type(error).__name__}: {error} (a fault of lightune; --debug shows where)", 1, debug, words)
     return code if isinstance(code, int) else 0
 
 
@@ -116,7 +118,7 @@ def _leave(number: int, words: Sequence[str]) -> None:
     """End this process at once, from another thread: the main one did not heed a signal in time. What is written takes
     its place whole or not at all, and workers go with this process."""
     code, what = (TERMINATED, "Terminated") if number == signal.SIGTERM else (INTERRUPTED, "Interrupted")
-    if is_follower():
+    if _is_silent(words):
         os._exit(code)
     with contextlib.suppress(OSError):
         os.write(2, f"lightune: {what}.{kept(words)}\n".encode(errors="replace"))
@@ -129,8 +131,15 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(sentence: str, code: int, debug: bool) -> int:
-    if is_follower() and not debug:  # rank 0 says it
+def _is_silent(words: Sequence[str]) -> bool:
+    """Whether rank 0 speaks for this process: in a study, and where processes of a launcher are refused."""
+    return is_follower() and (is_launched() or words[:1] == ["study"])
+
+
+def _say(sentence: str, code: int, debug: bool, words: Sequence[str]) -> int:
+    if _is_silent(words) and not debug:
+        if code not in (INTERRUPTED, TERMINATED):
+            time.sleep(LATER_SECONDS)  # once this process has left, the launcher ends rank 0
         return code
     if debug:
         print(printable(traceback.format_exc()), file=sys.stderr)

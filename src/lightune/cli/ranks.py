@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from lightune.errors import ConfigError, LightuneError
-from lightune.ranks import Meeting, Ranks, ranks_from_environment, take_ranks
+from lightune.ranks import Meeting, Ranks, is_launched, ranks_from_environment, take_ranks
 from lightune.signals import Terminated
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lightune.study import Executor
 
 Options = ParamSpec("Options")
-# A launcher that sees one process leave with an error ends the others, and rank 0 may still be saying what it was.
+Result = TypeVar("Result")
+# A launcher that sees one process leave with an error ends the others, and rank 0 may be about to say what it was.
 LATER_SECONDS = 2.0
 
 _meeting: ContextVar[Meeting | None] = ContextVar("meeting", default=None)
@@ -43,6 +44,21 @@ def over_ranks(command: Callable[Options, int]) -> Callable[Options, int]:
         return left_with[0]
 
     return led
+
+
+def alone(command: Callable[Options, Result]) -> Callable[Options, Result]:
+    """`command`, which one process does. Raises ConfigError where a launcher has started several."""
+
+    @functools.wraps(command)
+    def done(*args: Options.args, **options: Options.kwargs) -> Result:
+        if is_launched():
+            raise ConfigError(
+                f"`lightune {command.__name__.replace('_', '-')}` is done by one process, and a launcher has started "
+                "several. Leave out torchrun or `accelerate launch`: they are for `lightune study` alone."
+            )
+        return command(*args, **options)
+
+    return done
 
 
 def shared_executor(config: StudyConfig) -> Executor:
@@ -74,12 +90,12 @@ def shared_plan(found: StudyPlan) -> StudyPlan:
 def _leading(ranks: Ranks) -> Iterator[list[int]]:
     """Within it the other processes of `ranks` take part; at the end they are told to leave, with the exit code that is
     put into the list, or that of what is raised."""
+    _check_devices(ranks)  # those on this host find the same, and do not come
     meeting = Meeting(ranks)
     take_ranks()
     left_with = [1]
     token = _meeting.set(meeting)
     try:
-        _check_devices(ranks)
         yield left_with
     except LightuneError as error:
         left_with[0] = error.exit_code
@@ -100,6 +116,7 @@ def _follow(ranks: Ranks) -> int:
     except ConfigError as error:
         if ranks.local_rank == 0:  # on this host nobody else says so
             print(f"lightune: {error}", file=sys.stderr)
+        time.sleep(LATER_SECONDS)
         return error.exit_code
     code = follow(Meeting(ranks))
     if code:

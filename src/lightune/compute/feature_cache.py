@@ -21,11 +21,13 @@ class FeatureCache:
 
     key: all that the features depend on beside the text (model, cut, pooling). The file is written whole and then put
     in its place. One process computes at a time; another one waits and finds there what that has. A file that is
-    damaged, or made for another key, counts as none.
+    damaged, or made for another key, counts as none. waited: the seconds of all calls in which another process
+    was waited for.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
         self.key = key
+        self.waited = 0.0
         self.path = folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
 
     def get(self, row_ids: Sequence[str], compute: Callable[[Sequence[int]], NDArray[np.floating]]) -> Features:
@@ -38,7 +40,8 @@ class FeatureCache:
         hashes = [row_id.rpartition("-")[0] for row_id in row_ids]
         known = self._read()
         if any(found not in known for found in hashes):
-            with in_turn(self.path.with_suffix(".lock")):
+            with in_turn(self.path.with_suffix(".lock")) as waited:
+                self.waited += waited
                 known = self._read()  # another process may have computed them meanwhile
                 self._compute(hashes, known, compute)
         return np.stack([known[found] for found in hashes]) if hashes else np.empty((0, 0), dtype=np.float32)

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from lightune.arrays import keep_arrays, kept_arrays
 from lightune.compute.batching import length_batches
+from lightune.compute.turns import held
 from lightune.whole import whole_file
 
 # Changes where files of another version must not be read.
@@ -47,17 +48,24 @@ class Filled:
     """What became of the texts that a cache was to hold, each different text once.
 
     kept: were there already. computed: were computed and written. beyond: found no room. fault: why writing failed.
+    waited: the seconds in which another process was waited for.
     """
 
     kept: int
     computed: int
     beyond: int
     fault: str = ""
+    waited: float = 0.0
 
     def __add__(self, other: Filled) -> Filled:
         """Of other texts besides."""
-        fault = self.fault or other.fault
-        return Filled(self.kept + other.kept, self.computed + other.computed, self.beyond + other.beyond, fault)
+        return Filled(
+            self.kept + other.kept,
+            self.computed + other.computed,
+            self.beyond + other.beyond,
+            self.fault or other.fault,
+            self.waited + other.waited,
+        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class StateCache:
         each batch's texts when computed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / LOCK):
+        with held(FileLock(self.folder / LOCK)) as waited:
             os.utime(self.folder)  # the last one that was used is the last to go
             self._open()
             first = {text_hash(ids): at for at, ids in reversed(list(enumerate(texts)))}
@@ -114,7 +122,7 @@ class StateCache:
             except OSError as error:
                 # The cache saves time; a disk that takes no more must not end a training.
                 fault = f"{error.strerror or error}"
-            return Filled(len(first) - len(missing), done, len(missing) - done, fault)
+            return Filled(len(first) - len(missing), done, len(missing) - done, fault, waited)
 
     def look(self, texts: Sequence[Ids]) -> Filled:
         """Have what another process has filled, and change nothing on disk."""

@@ -84,6 +84,13 @@ def is_follower() -> bool:
     return os.environ.get(WORLD_SIZE, "1") not in ("", "0", "1") and os.environ.get(RANK, "0") not in ("", "0")
 
 
+def is_launched() -> bool:
+    """Whether torchrun or `accelerate launch` made this process one of several. A cluster may set some of the variables
+    for a process that is to work alone; LOCAL_RANK beside the others only a launcher sets."""
+    several = os.environ.get(WORLD_SIZE, "1") not in ("", "0", "1")
+    return several and all(os.environ.get(name) for name in (*NEEDED, "LOCAL_RANK"))
+
+
 def _sharding() -> dict[str, str]:
     if os.environ.get(SHARDED, "false").lower() not in ("1", "true"):
         return {}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lightune.errors import Lost
+from lightune.errors import ConfigError, Lost
 from lightune.ranks.environment import RUN, SHARDED, ranks_from_environment, take_ranks
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 # How long a process waits for the others in what they do together. What one does for all of them may take longer.
-WAIT, WAIT_SECONDS = "LIGHTUNE_WAIT_SECONDS", 600.0
+WAIT, WAIT_SECONDS, MOST_SECONDS = "LIGHTUNE_WAIT_SECONDS", 600.0, 1e6
 POLL_SECONDS = 0.05
 GONE = "Another process of this training does not answer any more"
-# How the libraries below torch say that another process does not answer any more.
+# How the libraries below torch say that another process does not answer any more, where they don't by a DistError.
 SAYINGS = ("gloo", "NCCL", "onnection closed", "onnection reset", "roken pipe", "imed out", "ocket", "TCPStore")
 
 
@@ -114,15 +114,29 @@ class Several(Group):
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Within it another process that has gone is told as Lost."""
-        from lightune.runtime import out_of_memory
-
-        try:
+        with watched():
             yield
-        except RuntimeError as error:
-            if out_of_memory(error) or not any(part in str(error) for part in SAYINGS):
-                raise
-            said = str(error).splitlines()[0][:200]
-            raise Lost(f"{GONE} ({said}).") from error
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """Within it, among several processes, one that has gone is told as Lost."""
+    from lightune.runtime import out_of_memory
+
+    try:
+        yield
+    except RuntimeError as error:
+        if out_of_memory(error) or not _says_gone(error):
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise Lost(f"{GONE} ({said}).") from error
+
+
+def _says_gone(error: RuntimeError) -> bool:
+    """Whether `error` is how torch, or a library below it, says that another process does not answer any more."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or any(part in str(error) for part in SAYINGS)
 
 
 @contextmanager
@@ -144,10 +158,10 @@ def joined() -> Iterator[Group]:
     if torch.cuda.is_available():
         torch.cuda.set_device(ranks.local_rank)
         backend = "cpu:gloo,cuda:nccl"
-    whole = TCPStore(ranks.host, ranks.port, None, False, seconds, wait_for_workers=False)
-    store = PrefixStore(f"lightune/{os.environ[RUN]}", whole)
-    group = Several(ranks.rank, ranks.size, store, SHARDED in ranks.sharding)
-    with group.watched():
+    with watched():
+        whole = TCPStore(ranks.host, ranks.port, None, False, seconds, wait_for_workers=False)
+        store = PrefixStore(f"lightune/{os.environ[RUN]}", whole)
+        group = Several(ranks.rank, ranks.size, store, SHARDED in ranks.sharding)
         distributed.init_process_group(backend, store=store, rank=ranks.rank, world_size=ranks.size, timeout=seconds)
         yield group
     # Not after an error: another process may be gone, and this one goes too.
@@ -156,5 +170,13 @@ def joined() -> Iterator[Group]:
 
 
 def wait_seconds() -> float:
-    """How long one process waits for another in what they do together."""
-    return float(os.environ.get(WAIT, WAIT_SECONDS))
+    """How long one process waits for another in what they do together. Raises ConfigError where the variable is no
+    length of time."""
+    said = os.environ.get(WAIT) or str(WAIT_SECONDS)
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds <= MOST_SECONDS:
+        raise ConfigError(f"{WAIT}: seconds above 0, at most {MOST_SECONDS:,.0f}, are expected, not {said!r}.")
+    return seconds

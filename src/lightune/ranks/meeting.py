@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -64,8 +65,9 @@ class Meeting:
             time.sleep(POLL_SECONDS)
 
     def close(self, number: int) -> None:
-        """Rank 0: its part in a run has ended."""
-        self._set(f"over/{number}", {})
+        """Rank 0: its part in a run has ended. Where the place to meet has gone nobody hears of it or has to."""
+        with suppress(MachineError):
+            self._set(f"over/{number}", {})
 
     def is_closed(self, number: int) -> bool:
         """The others: whether rank 0's part has ended."""
@@ -73,11 +75,8 @@ class Meeting:
 
     def end(self, code: int) -> None:
         """Rank 0: tell the others to leave with `code`, and wait until they have heard of it."""
-        number = self.announce({"leave": code})
-        try:
-            self.answers(number, LEAVE_SECONDS)
-        except MachineError:
-            return  # the launcher has gone, and ends the others
+        with suppress(MachineError):  # the launcher has gone, and ends the others
+            self.answers(self.announce({"leave": code}), LEAVE_SECONDS)
 
     def _set(self, key: str, value: dict[str, Any]) -> None:
         try:

@@ -88,9 +88,7 @@ def attempt_in_worker(
     """Do the run in a new process once. environment: variables for it beside this process's. meanwhile: is entered
     while it is at it. killed_for_memory: a SIGKILL is taken for the system's want of memory. Raises OutOfMemory."""
     folder = Path(spec.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "record.json").unlink(missing_ok=True)
-    write_whole(spec_file(folder), spec_text(spec))
+    begin_folder(spec)
     log_file = folder / "worker.log"
     began = log_file.stat().st_size if log_file.exists() else 0
     # -P: a user's datasets.py in the working directory must not take the library's place.
@@ -125,6 +123,14 @@ def attempt_in_worker(
     if killed_for_memory and _killed_for_memory(code, folder, began):
         raise OutOfMemory("The run's process was killed, most likely because the machine ran out of memory.")
     return record or failed_record(spec, last.get(FAILED) or _why(code, folder))
+
+
+def begin_folder(spec: RunSpec) -> None:
+    """Have the run's folder with its spec in it, and no record of an earlier try."""
+    folder = Path(spec.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "record.json").unlink(missing_ok=True)
+    write_whole(spec_file(folder), spec_text(spec))
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:

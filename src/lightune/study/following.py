@@ -20,8 +20,9 @@ from lightune.study.executors import LAST_WORDS, TERMINATED, stop_worker, worker
 from lightune.study.runs import spec_file
 
 POLL_SECONDS = 0.1
-# What a shared file system takes to show what another host has written.
-SEEN_SECONDS = 30.0
+# What a shared file system takes to show what another host has written: NFS remembers for 30 to 60 s that something was
+# not there.
+SEEN_SECONDS = 120.0
 # What a worker takes to leave by itself once rank 0's has.
 GRACE_SECONDS = 20.0
 
@@ -49,11 +50,12 @@ def _take_part(meeting: Meeting, number: int, said: dict[str, Any]) -> dict[str,
     folder = Path(said["folder"])
     if not _is_seen(folder, said["spec"]):
         return {"unseen": str(folder.parent.parent)}
-    with tempfile.TemporaryFile() as log, _spec_beside(said["spec"]) as spec:
+    # Into files: nobody reads a pipe before the end, and one that is full would hold the worker up.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log, _spec_beside(said["spec"]) as spec:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "lightune.worker", "--follow", str(spec)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=log,
             env={**worker_environment(), **meeting.ranks.environment(number)},
         )
@@ -65,8 +67,8 @@ def _take_part(meeting: Meeting, number: int, said: dict[str, Any]) -> dict[str,
                 raise
             if code is None:
                 return {}
-            assert process.stdout is not None
-            words = _last_words(process.stdout.read())
+        out.seek(0)
+        words = _last_words(out.read())
         log.seek(0)
         return words or ({} if code == 0 else {"code": code, "said": _tail(log.read())})
 

@@ -15,7 +15,7 @@ from lightune.errors import ConfigError, MachineError, OutOfMemory
 from lightune.progress import Progress
 from lightune.ranks import GONE, Meeting, Ranks
 from lightune.records import RunRecord, StudyPlan
-from lightune.study.executors import OUT_OF_MEMORY, attempt_in_worker, in_worker
+from lightune.study.executors import FAILED, OUT_OF_MEMORY, attempt_in_worker, begin_folder, in_worker
 from lightune.study.following import was_ended, why
 from lightune.study.less_memory import with_less_memory
 from lightune.study.runs import RunSpec, failed_record, spec_text
@@ -47,6 +47,7 @@ class OverRanks:
         if self.gone is not None:
             return failed_record(spec, self.gone)
         try:
+            begin_folder(spec)  # the others look for it, and a file system may remember for long that it was not there
             number = self.meeting.announce({"spec": spec_text(spec), "folder": spec.folder})
             watch = _Watch(self.meeting, number)
             try:
@@ -78,6 +79,9 @@ class OverRanks:
             return failed_record(spec, self.gone)
         if not (was_ended(code) or (record.reason or "").startswith(GONE)):
             return record  # its own failure, which the others may have met too, or have been left alone by
+        for rank, answer in sorted(answers.items()):
+            if _failed_by_itself(answer):
+                return failed_record(spec, f"Rank {rank}: {answer[FAILED]}")
         lost = {rank: answer for rank, answer in answers.items() if "code" in answer}
         if was_ended(code) and not lost:
             lost = {0: {"code": code}}
@@ -145,10 +149,15 @@ class _Watch:
             if any("unseen" in answer for answer in answers):
                 process.kill()  # it waits for one that does not come
                 return
-            if any("code" in answer or OUT_OF_MEMORY in answer for answer in answers):
+            if any("code" in answer or OUT_OF_MEMORY in answer or _failed_by_itself(answer) for answer in answers):
                 if not done.wait(FIND_SECONDS):
                     process.kill()
                 return
+
+
+def _failed_by_itself(answer: dict[str, Any]) -> bool:
+    """Whether a rank has a reason of its own, and did not only see that another one had gone."""
+    return FAILED in answer and not answer[FAILED].startswith(GONE)
 
 
 def _lost(rank: int, answer: dict[str, Any]) -> str:

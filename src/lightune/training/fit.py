@@ -27,7 +27,16 @@ from lightune.training.callbacks import LookAtTheEnd, PredictionProgress, Progre
 from lightune.training.checkpoints import Checkpoints, Found
 from lightune.training.demands import NOTHING, Demands
 from lightune.training.gradients import check_gradients
-from lightune.training.planning import PLAN, carry_out, keep_plan, kept_plan, lessened, plan_training, together
+from lightune.training.planning import (
+    PLAN,
+    carry_out,
+    keep_plan,
+    kept_plan,
+    lessened,
+    plan_training,
+    taken_up,
+    together,
+)
 from lightune.training.recipe import Recipe
 from lightune.training.stopping import SafeStop, Stopped
 from lightune.training.trainer import NothingLeft, StepTrainer
@@ -152,7 +161,10 @@ def _settled(
         plan = kept_plan(found.folder, model)
     if not all(group.gather(plan is not None)):
         plan = None
-    plan = plan or plan_training(model, train, recipe, pad_id, spread=group.sharded)
+    if plan is None:
+        plan = plan_training(model, train, recipe, pad_id, spread=group.sharded)
+    else:
+        plan = taken_up(plan, group.size)
     return together(group.gather(plan))
 
 
@@ -192,6 +204,7 @@ def _arguments(folder: Path, **options: Any) -> TrainingArguments:
         use_cpu=device.name == "cpu",  # the Trainer would take Apple's MPS
         bf16=device.precision == "bfloat16",
         ddp_broadcast_buffers=False,  # none of them learns
+        average_tokens_across_devices=False,  # a step's loss is divided by its rows; nothing is to be asked of others
         ddp_find_unused_parameters=True,  # what a method trains need not have a part in each batch
         **options,
     )

@@ -48,7 +48,7 @@ def plan_training(model: nn.Module, rows: TokenRows, recipe: Recipe, pad_id: int
     tokens, checkpointing = fit_memory(default, longest, each, free, can_checkpoint(model))
     layers = "the model's layers are of a family that is known to give the same answers packed"
     reasons = {
-        "threads": "OMP_NUM_THREADS says so" if "OMP_NUM_THREADS" in os.environ else "torch's own choice",
+        "threads": _why_threads(),
         "packed": layers if packed else "the model or its method does not allow it: texts are padded, by length",
         "onednn": _why_onednn(),
         "laid_out": _why_laid_out(onednn, layouts, laid_out),
@@ -107,6 +107,14 @@ def together(plans: Sequence[Plan]) -> Plan:
         laid_out=all(plan.laid_out for plan in plans),
         processes=len(plans),
     )
+
+
+def taken_up(plan: Plan, processes: int) -> Plan:
+    """`plan` for a training that so many processes go on with: where they were more or fewer, each has the threads that
+    it has here. Those of one process would be too many for several on a machine, and the other way round too few."""
+    if plan.processes == processes:
+        return plan
+    return replace(plan, threads=torch.get_num_threads(), reasons={**plan.reasons, "threads": _why_threads()})
 
 
 def over_processes(plan: Plan, processes: int, spread: bool) -> Plan:
@@ -199,6 +207,10 @@ def _inner(model: nn.Module) -> Any:
 
 def _step_tokens(rows: TokenRows, recipe: Recipe) -> int:
     return round(float(rows.encoded.lengths.mean()) * recipe.step_rows)
+
+
+def _why_threads() -> str:
+    return "OMP_NUM_THREADS says so" if "OMP_NUM_THREADS" in os.environ else "torch's own choice"
 
 
 def _why_onednn() -> str:

@@ -63,9 +63,10 @@ class SafeStop:
 
     def ask(self) -> None:
         """Raise Stopped where a signal has come to any process of the group; each has to ask as often as the others."""
-        self.number = self.group.most(self.number or 0) or None
-        if self.number is not None:
-            raise Stopped(128 + self.number)
+        asked = self.group.most(self.number or 0)
+        if asked:
+            self.number = asked
+            raise Stopped(128 + asked)  # else a signal may have come meanwhile, which is heard the next time
 
     def _asked(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         # A second one changes nothing: a terminal's Ctrl+C comes together with what the parent sends.

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from lightune.training.whole_tensors import spread, whole
 
 TRAINED_FILE = "trained.safetensors"
+# What torch puts into the names of what is inside a block whose activations accelerate has computed again.
+COMPUTED_AGAIN = "_checkpoint_wrapped_module."
 
 
 def trained_values(model: nn.Module) -> dict[str, Tensor]:
@@ -22,8 +24,7 @@ def trained_values(model: nn.Module) -> dict[str, Tensor]:
     return {
         # tied ones would share memory, which safetensors refuses
         name: whole(parameter.detach()).cpu().contiguous().clone()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
+        for name, parameter in _trained(model).items()
     }
 
 
@@ -36,10 +37,16 @@ def save_trained(model: nn.Module, folder: Path) -> None:
 def load_trained(model: nn.Module, folder: Path) -> None:
     """Put back what `save_trained` wrote. Raises ValueError where it is of another model."""
     state = load_file(folder / TRAINED_FILE)
-    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    trained = _trained(model)
     if set(state) != set(trained):
         odd = sorted(set(state) ^ set(trained))
         raise ValueError(f"{folder / TRAINED_FILE}: the model's trained parameters are expected, {odd[0]} does not fit")
     with torch.no_grad():
         for name, parameter in trained.items():
             parameter.copy_(spread(state[name], parameter))
+
+
+def _trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """By the name that each has in a model which nothing is wrapped around."""
+    named = model.named_parameters()
+    return {name.replace(COMPUTED_AGAIN, ""): parameter for name, parameter in named if parameter.requires_grad}

@@ -107,6 +107,8 @@ class StepTrainer(Trainer):
         with self.group.watched(), self.stop.allowed():
             self._draw_apart()
             for at, batch in enumerate(micro_batches):
+                if at:  # of which each process has as many; a whole step may take longer than whoever asks waits
+                    self.stop.ask()
                 labels = batch.pop("labels")
                 weights = self._weights(labels) if at < counting else torch.zeros(len(labels), device=labels.device)
                 last = at == len(micro_batches) - 1  # with which the processes' gradients come together
