@@ -16,14 +16,18 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which no key stands twice: the first of the two would be lost in silence."""
+    """YAML in which keys are texts, and none stands twice: the first of the two would be lost in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
         if twice is not None:
             raise ConfigError(f"The configuration has the key {twice!r} twice; each once is expected.")
-        return super().construct_mapping(node, deep)
+        found = super().construct_mapping(node, deep)
+        odd = [key for key in found if not isinstance(key, str)]
+        if odd:
+            raise ConfigError(f"The configuration has the key {odd[0]!r}, which is no text in YAML; put it in quotes.")
+        return found
 
 
 class _Dumper(yaml.SafeDumper):
@@ -118,6 +122,14 @@ def config_from_yaml(text: str) -> StudyConfig:
         values = yaml.load(text, _Loader) or {}  # nosec B506  # a safe one
     except yaml.YAMLError as error:
         raise ConfigError(f"The configuration is not YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError("The configuration is nested too deeply; options in sections are expected.") from error
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        # PyYAML's own, of what is not as its tag or its looks say: `!!int x`, a 13th month.
+        raise ConfigError(
+            f"The configuration has a value that is not of the kind that YAML takes it for: {error}. Put texts in "
+            "quotes."
+        ) from error
     if not isinstance(values, Mapping):
         raise ConfigError(f"The configuration should be a mapping of options, got {type(values).__name__}.")
     return config_from_dict(values)
