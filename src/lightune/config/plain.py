@@ -16,18 +16,14 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which keys are texts, and none stands twice: the first of the two would be lost in silence."""
+    """YAML in which no key stands twice: the first of the two would be lost in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
         if twice is not None:
             raise ConfigError(f"The configuration has the key {twice!r} twice; each once is expected.")
-        found = super().construct_mapping(node, deep)
-        odd = [key for key in found if not isinstance(key, str)]
-        if odd:
-            raise ConfigError(f"The configuration has the key {odd[0]!r}, which is no text in YAML; put it in quotes.")
-        return found
+        return super().construct_mapping(node, deep)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -98,6 +94,10 @@ def config_from_dict(values: Mapping[str, Any]) -> StudyConfig:
 
     Raises ConfigError with every fault at once: unknown keys, wrong kinds, values out of range.
     """
+    sections = [part for part in values.values() if isinstance(part, Mapping)]
+    odd = [key for part in (values, *sections) for key in part if not isinstance(key, str)]
+    if odd:  # cattrs would trip over it
+        raise ConfigError(f"The configuration has the key {odd[0]!r}; a text is expected. In YAML put it in quotes.")
     try:
         return _converter.structure(values, StudyConfig)
     except cattrs.BaseValidationError as error:
