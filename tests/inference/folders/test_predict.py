@@ -90,6 +90,16 @@ def test_a_single_file_becomes_a_folder_too(bag, tmp_path):
     assert ids(tmp_path / "out") == all_ids({"x.parquet": (90, 40)})
 
 
+def test_a_path_is_no_url_whatever_it_holds(bag, tmp_path, monkeypatch):
+    """fsspec takes `a::b` for the place b inside an a."""
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "ftp::in", {"x.parquet": (9, 9)})
+    (tmp_path / "ftp:").mkdir()
+    assert predict_folder(FolderRequest({"": bag}, "ftp::in", "ftp::out")).rows_out == 9
+    assert ids(tmp_path / "ftp::out") == all_ids({"x.parquet": (9, 9)})
+    assert not list((tmp_path / "ftp:").iterdir())
+
+
 @pytest.mark.full
 def test_places_in_memory_and_urls_of_files(bag, tmp_path):
     system = fsspec.filesystem("memory")
@@ -113,6 +123,8 @@ def test_places_in_memory_and_urls_of_files(bag, tmp_path):
 PLACES = {
     "s3://bucket/in": "--input s3://bucket/in: .*Install s3fs",
     "nothing://in": "--input nothing://in: Protocol not known",
+    "reference://me:secret@in": "--input reference://…@in: .*missing 1 required",
+    "dir://in": "--input dir://in: .*A folder, or a URL that fsspec knows",
     "{tmp}/absent": "There is no folder or file .*absent",
     "{tmp}/empty": "it is empty",
     "{tmp}/csv": r"\.parquet files is expected, but it holds in\.csv",

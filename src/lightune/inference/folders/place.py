@@ -18,6 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from lightune.errors import ConfigError, DataError, LightuneError
+from lightune.printable import without_secrets
 from lightune.whole import sync, sync_folder
 
 # What an object store or a network file system says of a file that changes with its content.
@@ -109,15 +110,17 @@ class Place:
 
 def find_place(option: str, given: str) -> Place:
     """Find what `given`, a path or a URL, names. Raises ConfigError, naming the option, where no driver for it is
-    installed or it is no URL that is known."""
-    name = re.sub(r"//[^/@]*@", "//…@", given)
+    installed, it is no URL that is known, or its driver refuses it."""
+    if not is_url(given):  # fsspec would take `::` within a path for one place inside another
+        return Place(given, LocalFileSystem(), os.path.abspath(os.path.expanduser(given)))
+    name = without_secrets(given)
     try:
-        system, path = url_to_fs(given if is_url(given) else os.path.expanduser(given))
+        system, path = url_to_fs(given)
     except ImportError as error:
         raise ConfigError(
             f"{option} {name}: what reads such a place is not installed: {_first_line(error)}. pip installs it."
         ) from error
-    except (ValueError, OSError) as error:
+    except Exception as error:  # of any kind: some drivers connect here, some want what no URL says
         raise ConfigError(f"{option} {name}: {_first_line(error)}. A folder, or a URL that fsspec knows.") from error
     return Place(name, system, path)
 
