@@ -375,3 +375,51 @@ def test_a_worker_that_sees_another_folder_or_artefact_is_found(bag, tmp_path, m
         predict_folder(replace(request, arms={"": artefact}), engine=engine)
     assert seen
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_a_worker_cannot_reach_is_a_sentence(bag, tmp_path, monkeypatch):
+    """And what its driver says later, of the same trouble, does not take its place."""
+
+    def lost(self, *_, **__):
+        raise RuntimeError("the line is dead")
+
+    def engine(job, units, on_unit):
+        for name in ("cat_file", "find"):
+            patch.setattr(MemoryFileSystem, name, lost)
+        labelling.check_like(job, "The node")
+
+    request = replace(request_for(tmp_path, bag), target="memory://made")
+    with monkeypatch.context() as patch:
+        # As of a place that other processes see.
+        patch.setattr(place.Place, "of_one_process", False)
+        with pytest.raises(DataError, match=r"The node: --output memory://made cannot be reached: .*the line is dead"):
+            predict_folder(request, engine=engine)
+    assert predict_folder(request).rows_out == ROWS
+    fsspec.filesystem("memory").rm("/made", recursive=True)
+
+
+def test_a_success_that_cannot_be_removed_is_a_sentence(bag, tmp_path, monkeypatch):
+    system = fsspec.filesystem("memory")
+    request = replace(request_for(tmp_path, bag), target="memory://made")
+    try:
+        predict_folder(request)
+        system.rm_file("/made/x-00000.parquet")
+
+        def denied(self, path):
+            raise RuntimeError("not yours")
+
+        monkeypatch.setattr(MemoryFileSystem, "rm_file", denied)
+        with pytest.raises(DataError, match="--output memory://made cannot be reached: RuntimeError, not yours"):
+            predict_folder(replace(request, resume=True))
+    finally:
+        monkeypatch.undo()
+        system.rm("/made", recursive=True)
+
+
+def test_parts_that_a_listing_does_not_show_yet_count(bag, tmp_path, monkeypatch):
+    """NFS has lists of some seconds ago."""
+    plain = place.Place.files
+    request = request_for(tmp_path, bag)
+    monkeypatch.setattr(place.Place, "files", lambda self: {} if self.path == request.target else plain(self))
+    assert predict_folder(request).rows_out == ROWS
+    assert success(tmp_path / "out")["rows_out"] == ROWS

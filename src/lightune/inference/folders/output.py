@@ -115,9 +115,9 @@ class OutputFolder:
         self._check_strangers(found, wanted)
         with reaching("--output", self.place):
             done = self._done([unit for name, unit in wanted.items() if name in found], job_digest(identity))
-        left = {name: unit for name, unit in wanted.items() if name not in done}
-        if left:
-            self.place.remove(SUCCESS)
+            left = {name: unit for name, unit in wanted.items() if name not in done}
+            if left:
+                self.place.remove(SUCCESS)
         return left
 
     def _begin(self, identity: Mapping[str, Any]) -> None:
@@ -153,7 +153,8 @@ class OutputFolder:
         """Count the rows of all parts, and write that the output is whole. Raises RunError where it is not."""
         with reaching("--output", self.place, RunError):
             found = self.place.files()
-            done = self._done([unit for unit in plan.units if unit.target in found], job)
+            # All are asked for: NFS may list a folder as it was before other nodes wrote there.
+            done = self._done(plan.units, job)
         try:
             self._check_strangers(found, {unit.target: unit for unit in plan.units})
         except ConfigError as error:
