@@ -114,6 +114,16 @@ def test_a_value_out_of_range_is_named_by_its_option(section, name, value, optio
         ("training: {learning_rate: fast}", "a number is expected, got 'fast'"),
         ("training: {learning_rate: true}", "a number is expected, got True"),
         ("data: {source: 5}", "a text is expected, got 5"),
+        ("1: x", "has the key 1; a text is expected"),
+        ("training: {1: 2}", "has the key 1; a text is expected"),
+        ("zero_shot: {no: 1}", "has the key False; a text is expected. In YAML put it in quotes"),
+        ("!!map [a]", "not of the kind that YAML takes it for"),
+        ("seed: 2020-13-45", "takes it for: month must be in 1..12"),
+        ("seed: !!int x", "takes it for: invalid literal"),
+        ("seed: !!bool x", "takes it for: 'x'"),
+        ("seed: " + 5000 * "9", "takes it for: Exceeds the limit"),
+        ("data: !!timestamp foo", "not of the kind that YAML takes it for"),
+        (3000 * "[", "nested too deeply"),
     ],
 )
 def test_yaml_that_is_no_configuration_is_refused_with_its_fault(text, said):

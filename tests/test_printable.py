@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightune.printable import json_line, printable
+from lightune.printable import json_line, printable, without_secrets
 
 ANY = st.text(alphabet=st.characters(codec=None, categories=None), max_size=40)
 
@@ -58,3 +58,17 @@ def test_a_line_of_json_keeps_letters_as_they_are():
 def test_a_number_that_is_none_is_refused_where_it_should_be():
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_line([float("nan")], allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("sftp://me:se@cret@host/there", "sftp://…@host/there"),
+        ("simplecache::ftp://me:secret@host/a", "simplecache::ftp://…@host/a"),
+        ("https://host/a.parquet?sig=secret&x=\n//me@", "https://host/a.parquet?…"),
+        ("a?b//c@d", "a?b//c@d"),
+    ],
+)
+def test_no_secret_of_a_url_is_shown(given, shown):
+    assert without_secrets(given) == shown

@@ -12,6 +12,7 @@ _DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _LINE_END = re.compile(r"\r\n|[\r\x85]")
 # What JSON lets stand in a string as it is, though a terminal may obey it, or no UTF-8 can hold it.
 _RAW_IN_JSON = re.compile(r"[\x7f-\x9f\ud800-\udfff]")
+_LOGIN = re.compile(r"://[^/]*@")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -23,6 +24,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The printable text with every run of white space as one space."""
     return " ".join(printable(text).split())
+
+
+def without_secrets(place: str) -> str:
+    """A path as it is, a URL without name and password and without its query, which may be a signature."""
+    return _LOGIN.sub("://…@", re.sub(r"\?.*", "?…", place, flags=re.DOTALL)) if "://" in place else place
 
 
 def json_line(value: object, allow_nan: bool = True) -> str:

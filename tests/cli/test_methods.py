@@ -85,6 +85,8 @@ REFUSED = [
     ("--arms vera --set vera.r", "--set: METHOD.OPTION=VALUE is expected, as vera.r=64, got 'vera.r'"),
     ("--arms vera --set r=3", "--set: METHOD.OPTION=VALUE is expected"),
     ("--arms vera --set vera.r=[", "--set vera.r: a number, a word or true or false is expected"),
+    ("--arms vera --set vera.r=2020-13-45", "--set vera.r: a number, a word or true or false is expected"),
+    ("--arms vera --set 'vera.r=!!bool x'", "--set vera.r: a number, a word or true or false is expected"),
     ("--arms vera --set varia.r=3", "--set varia"),
     ("--arms vera --set lora.r=3", "--set lora"),
     ("--arms vera --set vera.ranks=3", "--set vera.ranks: it is no option of VeRA; there are"),

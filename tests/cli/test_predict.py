@@ -15,6 +15,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import fsspec
 import pytest
 from rich.console import Console
 
@@ -227,3 +228,33 @@ def test_a_folder_of_parquet_becomes_one_and_goes_on(study, command, tmp_path, m
     assert read(tmp_path / "out" / "a-00000.parquet") == read(tmp_path / "out" / "b=1" / "c-00000.parquet")
     single = command("predict", study, "--input", tmp_path / "in" / "a.parquet", "--output", tmp_path / "single")
     assert single.out == f"5 rows labelled, 1 file: {tmp_path / 'single'}\n"
+
+
+def test_a_file_that_an_office_left_is_one(study, command, tmp_path, monkeypatch):
+    """`~$` begins no home, nor does the name of nobody."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "~$in.csv", ROWS)
+    said = command("predict", study, "--arm", "tfidf", "--input", "~$in.csv", "--output", "~$out.csv")
+    assert (said.code, said.err) == (0, "")
+    assert [row["id"] for row in read(tmp_path / "~$out.csv")] == [row["id"] for row in ROWS]
+    said = command("predict", "~nobody here/study", TEXT)
+    assert (said.code, said.err) == (
+        2,
+        "lightune: ~nobody here/study: a study's or an arm's folder is expected, but it does not exist.\n",
+    )
+
+
+def test_no_password_of_a_url_is_shown(study, command, tmp_path):
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in" / "a.parquet", ROWS)
+    system = fsspec.filesystem("memory")
+    words = ["predict", study, "--arm", "tfidf", "--input", tmp_path / "in", "--output"]
+    try:
+        said = command(*words, "memory://me:secret@out")
+        assert (said.code, said.err) == (0, "")
+        assert said.out == "5 rows labelled, 1 file: memory://…@out\n"
+        said = command(*words, "memory://me:secret@out/a.csv")
+        assert (said.code, said.out) == (2, "")
+        assert said.err.startswith("lightune: --output memory://…@out/a.csv: a folder")
+    finally:
+        system.rm("/me:secret@out", recursive=True)

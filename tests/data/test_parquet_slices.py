@@ -17,10 +17,10 @@ MB = 2**20
 WINDOWS = Cut()
 
 
-def write(path: Path, groups: list[int]) -> ParquetSlices:
+def write(path: Path, groups: list[int], dictionary: bool = True) -> ParquetSlices:
     schema = pa.schema([("id", pa.int64()), ("text", pa.string()), ("kind", pa.dictionary(pa.int32(), pa.string()))])
     at = 0
-    with pq.ParquetWriter(path, schema, write_page_checksum=True) as writer:
+    with pq.ParquetWriter(path, schema, use_dictionary=dictionary, write_page_checksum=True) as writer:
         for rows in groups:
             ids = list(range(at, at + rows))
             columns = [ids, [f"text {one}" for one in ids], [f"kind {one % 3}" for one in ids]]
@@ -48,6 +48,15 @@ def ids(file: ParquetSlices, begin: int, rows: int, cut: Cut = WINDOWS) -> list[
 )
 def test_slices_are_whole_row_groups_or_parts_of_a_large_one(tmp_path, groups, most, wanted):
     assert write(tmp_path / "in.parquet", groups).slices(Cut(most, MB)) == wanted
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_empty_row_groups_neither_add_rows_nor_take_any(tmp_path, dictionary):
+    """Without a dictionary they have no bytes either."""
+    file = write(tmp_path / "in.parquet", [0, 100, 0, 100, 0, 30, 0, 30], dictionary)
+    slices = file.slices(Cut(60, MB))
+    assert slices == [(0, 50), (50, 50), (100, 50), (150, 50), (200, 60)]
+    assert [one for begin, rows in slices for one in ids(file, begin, rows)] == list(range(260))
 
 
 def test_large_rows_make_slices_of_few(tmp_path):

@@ -108,6 +108,7 @@ def test_of_several_configurations_one_is_named(tmp_path):
         ("- config_name: x\n  data_files: nope-*.csv", "names data files, and none of them is there"),
         ("- config_name: x\n  data_files: archive.zip", r"archive\.zip: files that end in \.csv"),
         ("- [", "should be YAML"),
+        ("- !!timestamp x", "should be YAML"),
     ],
 )
 def test_readmes_that_cannot_be_followed(tmp_path, configs, message):

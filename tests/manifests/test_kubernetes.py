@@ -117,6 +117,8 @@ def test_many_arms_are_tasks_on_the_workers():
     head, workers = _pods(cluster)
     spec = cluster["RayJob"]["spec"]["rayClusterSpec"]
     assert spec["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0", "num-gpus": "0"}
+    # KubeRay makes a token for Rays that know of it alone, by what this says.
+    assert (spec["authOptions"], spec["rayVersion"]) == ({"mode": "token"}, "2.52.0")
     group = spec["workerGroupSpecs"][0]
     assert (group["replicas"], group["rayStartParams"]) == (5, {"num-cpus": "12", "num-gpus": "2"})
     assert "limits" not in head["containers"][0]["resources"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightune.errors import ConfigError
+from lightune.printable import without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +22,8 @@ LOCAL, RAY = ENGINES = ("local", "ray")
 def is_folder(source: str, target: str) -> bool:
     """Whether this is a folder's prediction, as far as input and output say: one of them is a URL, the input is a
     folder, or the output of a Parquet file is one."""
-    given, written = Path(source).expanduser(), Path(target).expanduser()
+    # Not Path.expanduser, which raises for a file's name like `~$reviews.csv`.
+    given, written = (Path(os.path.expanduser(place)) for place in (source, target))
     if "://" in source or "://" in target or given.is_dir():
         return True
     return given.suffix.lower() == ".parquet" and target != "-" and (written.is_dir() or not written.suffix)
@@ -40,7 +43,9 @@ def check_engine(engine: str, options: Mapping[str, object], source: str | None)
 def check_folder(target: str, spreadsheet_safe: bool, input_format: str | None) -> None:
     """Raise ConfigError for options that say nothing about Parquet, and an output that is no folder of it."""
     if target == "-" or Path(target).suffix.lower() in (".csv", ".tsv", ".jsonl"):
-        raise ConfigError(f"--output {target}: a folder, or its URL, is expected; what comes into it is Parquet.")
+        raise ConfigError(
+            f"--output {without_secrets(target)}: a folder, or its URL, is expected; what comes into it is Parquet."
+        )
     if spreadsheet_safe:
         raise ConfigError("--spreadsheet-safe is for CSV and TSV; a folder's input and output are Parquet.")
     if input_format is not None:
@@ -57,8 +62,7 @@ def label_folder(request: FolderRequest, engine: Engine | None, on_loaded: Calla
         view = View(bars, on_loaded)
         counts = predict_folder(request, view, engine)
     kept = f" ({view.before:,} of them before)" if view.before else ""
-    said = (
-        f"{counts.rows_out:,} rows labelled{kept}, {counts.parts:,} file{'s' * (counts.parts != 1)}: {request.target}"
-    )
+    where = without_secrets(request.target)
+    said = f"{counts.rows_out:,} rows labelled{kept}, {counts.parts:,} file{'s' * (counts.parts != 1)}: {where}"
     console().print(said, markup=False, soft_wrap=True)
     return 0

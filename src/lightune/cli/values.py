@@ -26,7 +26,7 @@ def method_options(values: list[str] | None) -> dict[str, dict[str, Any]]:
             raise ConfigError(f"--set: METHOD.OPTION=VALUE is expected, as vera.r=64, got {value!r}.")
         try:
             found.setdefault(method, {})[option] = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
             raise ConfigError(f"--set {name}: a number, a word or true or false is expected, got {text!r}.") from None
     return found
 

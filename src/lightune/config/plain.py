@@ -94,6 +94,10 @@ def config_from_dict(values: Mapping[str, Any]) -> StudyConfig:
 
     Raises ConfigError with every fault at once: unknown keys, wrong kinds, values out of range.
     """
+    sections = [part for part in values.values() if isinstance(part, Mapping)]
+    odd = [key for part in (values, *sections) for key in part if not isinstance(key, str)]
+    if odd:  # cattrs would trip over it
+        raise ConfigError(f"The configuration has the key {odd[0]!r}; a text is expected. In YAML put it in quotes.")
     try:
         return _converter.structure(values, StudyConfig)
     except cattrs.BaseValidationError as error:
@@ -118,6 +122,14 @@ def config_from_yaml(text: str) -> StudyConfig:
         values = yaml.load(text, _Loader) or {}  # nosec B506  # a safe one
     except yaml.YAMLError as error:
         raise ConfigError(f"The configuration is not YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError("The configuration is nested too deeply; options in sections are expected.") from error
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        # PyYAML's own, of what is not as its tag or its looks say: `!!int x`, a 13th month.
+        raise ConfigError(
+            f"The configuration has a value that is not of the kind that YAML takes it for: {error}. Put texts in "
+            "quotes."
+        ) from error
     if not isinstance(values, Mapping):
         raise ConfigError(f"The configuration should be a mapping of options, got {type(values).__name__}.")
     return config_from_dict(values)

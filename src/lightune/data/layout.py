@@ -83,7 +83,7 @@ def _front_matter(path: Path) -> dict[str, Any]:
         return {}
     try:
         meta = yaml.safe_load(match[1])
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise DataError(f"{path}: the block between the --- lines should be YAML, and is not. Correct it.") from error
     return meta if isinstance(meta, dict) else {}
 

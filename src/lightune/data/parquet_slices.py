@@ -45,12 +45,14 @@ class ParquetSlices(ParquetRows):
         for at, begin in enumerate(self._begins):
             group = self.footer.row_group(at)
             rows, size = int(group.num_rows), int(group.total_byte_size)
+            if not rows:  # of no bytes too, it would join the last part of one that was cut up
+                continue
             if found and held.rows + rows <= most.rows and held.size + size <= most.size:
                 held = Cut(held.rows + rows, held.size + size)
                 found[-1] = (found[-1][0], held.rows)
                 continue
             parts = min(rows, max(math.ceil(rows / most.rows), math.ceil(size / most.size)))
-            cuts = [begin + rows * part // parts for part in range(parts + 1)] if rows else []
+            cuts = [begin + rows * part // parts for part in range(parts + 1)]
             found.extend((first, last - first) for first, last in pairwise(cuts))
             # A row group that was cut up takes no other one in.
             held = Cut(rows, size) if parts == 1 else most

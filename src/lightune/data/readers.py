@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lightune.data.delimited import read_delimited
@@ -22,7 +23,7 @@ def read_table(path: str | Path) -> Table:
     Values are never altered: "001", "NA" and " 1" stay what they are. Raises DataError, naming the line where there
     is one, when the file is absent, not of a known kind, not UTF-8, or not exactly readable.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     check_extension(file)
     file_size(file, str(path))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ def open_rows(path: str | Path, name: str | None = None, kind: str | None = None
     name: what messages call it. kind: what stands in it where no ending says so: JSON_LINES, or TEXT_LINES, each of
     which is a text, an empty one too. An array of JSON is read as a whole. Raises DataError.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     name = str(path) if name is None else name
     if kind is None:
         check_extension(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.resources
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,11 +41,11 @@ def open_source(source: str) -> Source:
     """
     if source == EMBEDDED:
         return _embedded()
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     if _exists(path):
         return _local(path)
     base, colon, config = source.rpartition(":")
-    folder = Path(base).expanduser()
+    folder = Path(os.path.expanduser(base))
     if colon and base and _exists(folder) and folder.is_dir():
         return _folder(folder, config)
     name, config_name = (base, config) if colon and is_hub_id(base) else (source, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lightune.artifacts import ADAPTER, DELTA, MODEL, PLUGIN, is_artifact, read_manifest
@@ -24,7 +25,7 @@ def load(folder: str | Path, arm: str | None = None) -> TextClassifier:
 
 def find_artifact(folder: str | Path, arm: str | None = None) -> Path:
     """Return the artefact's folder that `folder` and `arm` mean. Raises InputError."""
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
     if not path.is_dir():
         what = "it is a file" if path.exists() else "it does not exist"
         raise ModelError(f"{folder}: a study's or an arm's folder is expected, but {what}.")
@@ -82,7 +83,7 @@ def default_arm(study: Path) -> str | None:
 
 
 def _choose(folder: str | Path, arms: list[str], arm: str | None) -> str:
-    study = Path(folder).expanduser()
+    study = Path(os.path.expanduser(folder))
     if arm is not None:
         if arm not in arms:
             raise ConfigError(f"--arm {arm}: {folder} has {', '.join(arms)}.")

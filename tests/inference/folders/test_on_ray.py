@@ -158,6 +158,8 @@ def test_a_worker_s_share_is_what_was_asked_for_and_what_the_model_takes(bag, lo
         ((None, 0), "--cpus-per-worker 0"),
         ((None, None, 1.5), "1.5: a whole number"),
         ((None, None, -1), "-1"),
+        ((None, None, math.nan), "--gpus-per-worker nan: a whole number"),
+        ((None, None, math.inf), "--gpus-per-worker inf: a whole number"),
     ],
 )
 def test_workers_of_nothing_are_refused(options, said):

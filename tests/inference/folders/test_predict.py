@@ -7,16 +7,18 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from lightune.data import Cut
 from lightune.errors import ConfigError, DataError, RunError
 from lightune.inference import BatchRequest, FolderRequest, Wanted, predict_file, predict_folder
-from lightune.inference.folders import labelling
+from lightune.inference.folders import labelling, place
 from lightune.progress import NOTICE
 from tests.inference.folders.helpers import (
     FILES,
@@ -90,6 +92,16 @@ def test_a_single_file_becomes_a_folder_too(bag, tmp_path):
     assert ids(tmp_path / "out") == all_ids({"x.parquet": (90, 40)})
 
 
+def test_a_path_is_no_url_whatever_it_holds(bag, tmp_path, monkeypatch):
+    """fsspec takes `a::b` for the place b inside an a."""
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "ftp::in", {"x.parquet": (9, 9)})
+    (tmp_path / "ftp:").mkdir()
+    assert predict_folder(FolderRequest({"": bag}, "ftp::in", "ftp::out")).rows_out == 9
+    assert ids(tmp_path / "ftp::out") == all_ids({"x.parquet": (9, 9)})
+    assert not list((tmp_path / "ftp:").iterdir())
+
+
 @pytest.mark.full
 def test_places_in_memory_and_urls_of_files(bag, tmp_path):
     system = fsspec.filesystem("memory")
@@ -113,6 +125,8 @@ def test_places_in_memory_and_urls_of_files(bag, tmp_path):
 PLACES = {
     "s3://bucket/in": "--input s3://bucket/in: .*Install s3fs",
     "nothing://in": "--input nothing://in: Protocol not known",
+    "reference://me:secret@in": "--input reference://…@in: .*missing 1 required",
+    "dir://in": "--input dir://in: .*A folder, or a URL that fsspec knows",
     "{tmp}/absent": "There is no folder or file .*absent",
     "{tmp}/empty": "it is empty",
     "{tmp}/csv": r"\.parquet files is expected, but it holds in\.csv",
@@ -153,7 +167,7 @@ def test_a_driver_s_own_error_is_a_sentence_without_the_password(bag, tmp_path, 
     def denied(self, path, **_):
         raise Denied("who are you?\nmore")
 
-    monkeypatch.setattr(fsspec.implementations.memory.MemoryFileSystem, "isfile", denied)
+    monkeypatch.setattr(MemoryFileSystem, "isfile", denied)
     with pytest.raises(DataError, match=r"--input memory://…@there cannot be reached: Denied, who are you\?\. Look"):
         predict_folder(FolderRequest({"": bag}, "memory://me:secret@there", str(tmp_path / "out")))
 
@@ -161,7 +175,7 @@ def test_a_driver_s_own_error_is_a_sentence_without_the_password(bag, tmp_path, 
 @pytest.mark.parametrize("at", ["open", "info", "find"])
 def test_so_it_is_while_it_runs_and_what_is_done_stays(bag, tmp_path, monkeypatch, at):
     """The driver loses the place while parts are made; `find` is how the output is counted at the end."""
-    memory = fsspec.implementations.memory.MemoryFileSystem
+    memory = MemoryFileSystem
     system = fsspec.filesystem("memory")
     system.put(str(write_folder(tmp_path / "in")), "/given", recursive=True)
     request = replace(request_for(tmp_path, bag), source="memory://given", target="memory://made")
@@ -185,6 +199,59 @@ def test_so_it_is_while_it_runs_and_what_is_done_stays(bag, tmp_path, monkeypatc
     finally:
         for name in ("/given", "/made"):
             system.rm(name, recursive=True)
+
+
+class WithFolders(MemoryFileSystem):
+    """Writes nothing into a folder that is not there, as servers of files do; the folder `shut` cannot be made."""
+
+    protocol = "ftp"
+    store: ClassVar = {}
+    pseudo_dirs: ClassVar = [""]
+
+    def mkdir(self, path, create_parents=True, **_):
+        if path.endswith("shut"):
+            raise PermissionError(13, "Permission denied")
+        super().mkdir(path, create_parents)
+
+    def pipe_file(self, path, value, **_):
+        if self._parent(path) not in self.pseudo_dirs:
+            raise FileNotFoundError(2, "No such folder")
+        super().pipe_file(path, value)
+
+
+@pytest.fixture
+def with_folders(monkeypatch):
+    monkeypatch.setattr(WithFolders, "store", {})
+    monkeypatch.setattr(WithFolders, "pseudo_dirs", [""])
+    monkeypatch.setattr(place, "url_to_fs", lambda url: (WithFolders(), url.removeprefix("ftp:/")))
+
+
+def test_folders_are_made_where_a_driver_wants_it(bag, tmp_path, with_folders):
+    request = replace(request_for(tmp_path, bag), target="ftp://a/out")
+    assert predict_folder(request).rows_out == ROWS
+    assert set(WithFolders.pseudo_dirs) == {"", "/a", "/a/out", "/a/out/a=1", "/a/out/b", "/a/out/b/c"}
+    assert place.find_place("--input", "ftp://a").readers == 1
+
+
+def test_an_output_that_cannot_be_written_to_is_refused(bag, tmp_path, with_folders):
+    request = replace(request_for(tmp_path, bag), target="ftp://me:secret@a/shut")
+    with pytest.raises(ConfigError, match=r"--output ftp://…@a/shut cannot be written to: Permission denied\. Look"):
+        predict_folder(request)
+
+
+def test_a_folder_that_another_worker_makes_meanwhile_is_there(with_folders, monkeypatch):
+    plain, calls = WithFolders.makedirs, []
+
+    def raced(self, path, exist_ok=False):
+        calls.append(path)
+        plain(self, path, exist_ok)
+        if len(calls) == 1:
+            raise RuntimeError("550 File exists")
+
+    monkeypatch.setattr(WithFolders, "makedirs", raced)
+    place.find_place("--output", "ftp://a/out").put("b/c", b"data")
+    assert calls == ["/a/out/b"] * 2
+    assert WithFolders().cat_file("/a/out/b/c") == b"data"
 
 
 def test_what_is_hidden_is_passed_over_and_what_is_no_parquet_is_said(bag, tmp_path):
@@ -308,3 +375,51 @@ def test_a_worker_that_sees_another_folder_or_artefact_is_found(bag, tmp_path, m
         predict_folder(replace(request, arms={"": artefact}), engine=engine)
     assert seen
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_a_worker_cannot_reach_is_a_sentence(bag, tmp_path, monkeypatch):
+    """And what its driver says later, of the same trouble, does not take its place."""
+
+    def lost(self, *_, **__):
+        raise RuntimeError("the line is dead")
+
+    def engine(job, units, on_unit):
+        for name in ("cat_file", "find"):
+            patch.setattr(MemoryFileSystem, name, lost)
+        labelling.check_like(job, "The node")
+
+    request = replace(request_for(tmp_path, bag), target="memory://made")
+    with monkeypatch.context() as patch:
+        # As of a place that other processes see.
+        patch.setattr(place.Place, "of_one_process", False)
+        with pytest.raises(DataError, match=r"The node: --output memory://made cannot be reached: .*the line is dead"):
+            predict_folder(request, engine=engine)
+    assert predict_folder(request).rows_out == ROWS
+    fsspec.filesystem("memory").rm("/made", recursive=True)
+
+
+def test_a_success_that_cannot_be_removed_is_a_sentence(bag, tmp_path, monkeypatch):
+    system = fsspec.filesystem("memory")
+    request = replace(request_for(tmp_path, bag), target="memory://made")
+    try:
+        predict_folder(request)
+        system.rm_file("/made/x-00000.parquet")
+
+        def denied(self, path):
+            raise RuntimeError("not yours")
+
+        monkeypatch.setattr(MemoryFileSystem, "rm_file", denied)
+        with pytest.raises(DataError, match="--output memory://made cannot be reached: RuntimeError, not yours"):
+            predict_folder(replace(request, resume=True))
+    finally:
+        monkeypatch.undo()
+        system.rm("/made", recursive=True)
+
+
+def test_parts_that_a_listing_does_not_show_yet_count(bag, tmp_path, monkeypatch):
+    """NFS has lists of some seconds ago."""
+    plain = place.Place.files
+    request = request_for(tmp_path, bag)
+    monkeypatch.setattr(place.Place, "files", lambda self: {} if self.path == request.target else plain(self))
+    assert predict_folder(request).rows_out == ROWS
+    assert success(tmp_path / "out")["rows_out"] == ROWS

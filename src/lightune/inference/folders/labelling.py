@@ -57,8 +57,8 @@ def versions() -> dict[str, Any]:
 
 def check_like(job: Job, where: str) -> None:
     """Raise InputError where a worker, called `where`, sees another output, other artefacts or other versions."""
-    output = OutputFolder(job.target)
-    check_same_place(output, job.digest, where)
+    with reaching(f"{where}: --output", job.target):
+        check_same_place(OutputFolder(job.target), job.digest, where)
     for at in job.arms.values():
         if not at.is_dir():
             raise ConfigError(f"{where} does not see {at}: the artefact has to be at the same path on all nodes.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ class Workers:
         for option, value, least in (("--workers", self.number, 1), ("--cpus-per-worker", self.cpus, 1)):
             if value is not None and value < least:
                 raise ConfigError(f"{option} {value}: a number from {least} on is expected.")
-        if self.gpus is not None and not (self.gpus == int(self.gpus) >= 0 or 0 < self.gpus < 1):
+        if self.gpus is not None and not _is_share(self.gpus):
             raise ConfigError(f"--gpus-per-worker {self.gpus:g}: a whole number is expected, or a share below 1.")
 
 
@@ -115,6 +116,11 @@ class RayWorker:
 
     def _hear(self, rows: int) -> None:
         self._rows = rows
+
+
+def _is_share(gpus: float) -> bool:
+    """Whether a worker can have so many: whole ones, or a share of one."""
+    return math.isfinite(gpus) and (gpus == int(gpus) >= 0 or 0 < gpus < 1)
 
 
 def _computes_on_gpu(folder: Path) -> bool:

@@ -25,7 +25,6 @@ RECORD, SUCCESS, _LOCK = "_lightune.json", "_SUCCESS", ".lock"
 _OWN = (RECORD, SUCCESS, _LOCK, f"{_LOCK}.holder")
 # In the schema's metadata of a part: whose it is.
 MARK = b"lightune"
-_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class OutputFolder:
         the names of their parts.
 
         Raises ConfigError for a folder that holds something else, another job, or this one where it is not asked to
-        go on; RunError where nothing can be written.
+        go on, and where nothing can be written.
         """
         wanted = {unit.target: unit for unit in plan.units}
         with reaching("--output", self.place):
@@ -103,7 +102,7 @@ class OutputFolder:
         if begun is None or not others:  # a record without a part binds nobody
             if others:
                 raise self._refused(f"it holds something else, {others[0]} for one. Name another folder")
-            self.put(RECORD, json.dumps({"format": FORMAT, "identity": identity}, indent=1).encode())
+            self._begin(identity)
             return wanted
         changed = differences(begun, json.loads(json.dumps(identity)))
         if not resume:
@@ -116,20 +115,29 @@ class OutputFolder:
         self._check_strangers(found, wanted)
         with reaching("--output", self.place):
             done = self._done([unit for name, unit in wanted.items() if name in found], job_digest(identity))
-        left = {name: unit for name, unit in wanted.items() if name not in done}
-        if left:
-            self.place.remove(SUCCESS)
+            left = {name: unit for name, unit in wanted.items() if name not in done}
+            if left:
+                self.place.remove(SUCCESS)
         return left
+
+    def _begin(self, identity: Mapping[str, Any]) -> None:
+        record = {"format": FORMAT, "identity": identity}
+        try:
+            self.place.put(RECORD, json.dumps(record, indent=1).encode())
+        except Exception as error:  # a disk's, or of a kind of its driver's own
+            raise ConfigError(
+                f"--output {self.place.name} cannot be written to: {_words(error)}. Look at the address, the rights "
+                "and the room there."
+            ) from error
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file whole. Raises RunError where the place does not take it."""
         try:
             self.place.put(name, data)
-        except Exception as error:  # a disk's, or of a kind of its driver's own
-            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        except Exception as error:  # as above
             raise RunError(
-                f"{self.place.at(name)} cannot be written: {said}. What is done stays; once that is mended, the same "
-                "command with --resume goes on."
+                f"{self.place.at(name)} cannot be written: {_words(error)}. What is done stays; once that is mended, "
+                "the same command with --resume goes on."
             ) from error
 
     def knows(self, job: str) -> bool:
@@ -145,7 +153,8 @@ class OutputFolder:
         """Count the rows of all parts, and write that the output is whole. Raises RunError where it is not."""
         with reaching("--output", self.place, RunError):
             found = self.place.files()
-            done = self._done([unit for unit in plan.units if unit.target in found], job)
+            # All are asked for: NFS may list a folder as it was before other nodes wrote there.
+            done = self._done(plan.units, job)
         try:
             self._check_strangers(found, {unit.target: unit for unit in plan.units})
         except ConfigError as error:
@@ -179,7 +188,7 @@ class OutputFolder:
 
     def _done(self, units: Sequence[Unit], job: str) -> dict[str, int]:
         """The rows of those parts that are whole and of this job, by their names."""
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(self.place.readers) as pool:
             whole = list(pool.map(lambda unit: self._is_whole(unit, job), units))
         return {unit.target: unit.rows for unit, there in zip(units, whole, strict=True) if there}
 
@@ -211,6 +220,10 @@ class OutputFolder:
 
     def _refused(self, why: str) -> ConfigError:
         return ConfigError(f"--output {self.place.name}: {why}.")
+
+
+def _words(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
 
 
 def check_same_place(output: OutputFolder, job: str, where: str) -> None:

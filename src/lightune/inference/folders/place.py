@@ -18,10 +18,16 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from lightune.errors import ConfigError, DataError, LightuneError
+from lightune.printable import without_secrets
 from lightune.whole import sync, sync_folder
 
 # What an object store or a network file system says of a file that changes with its content.
 _VERSIONS = ("mtime", "ETag", "etag", "md5Hash", "generation", "LastModified", "last_modified", "updated", "created")
+# Drivers that write nothing into a folder that is not there. Object stores have no folders; asked for one, s3fs makes
+# the bucket, be its name misspelt.
+_WITH_FOLDERS = {"sftp", "ssh", "ftp", "smb", "webdav", "dav"}
+# Files that are looked into at the same time: on an object store that is mostly waiting.
+_READERS = 16
 _SCRATCH = re.compile(r"\..+\.[0-9a-f]{32}\.partial")
 
 
@@ -48,6 +54,11 @@ class Place:
     def of_one_process(self) -> bool:
         """Whether no other process sees it."""
         return isinstance(self.system, MemoryFileSystem)
+
+    @property
+    def readers(self) -> int:
+        """How many threads may read in it at the same time: FTP has one connection, and mixes up their answers."""
+        return 1 if "ftp" in self._protocols else _READERS
 
     @property
     def arrow(self) -> pyarrow.fs.FileSystem:
@@ -80,6 +91,7 @@ class Place:
         """Write a file whole: on this machine under another name first, elsewhere by a single put."""
         path = self.at(name)
         if self.local is None:
+            self._make_folder(path.rpartition("/")[0])
             self.system.pipe_file(path, data)
             return
         target = Path(path)
@@ -93,6 +105,21 @@ class Place:
             sync_folder(target.parent)
         finally:
             scratch.unlink(missing_ok=True)
+
+    def _make_folder(self, folder: str) -> None:
+        """Make a folder where its driver wants that."""
+        if not folder or _WITH_FOLDERS.isdisjoint(self._protocols):
+            return
+        try:
+            self.system.makedirs(folder, exist_ok=True)
+        except Exception:  # another worker may have made a part of it meanwhile; if not, this says again what is wrong
+            self.system.invalidate_cache()
+            self.system.makedirs(folder, exist_ok=True)
+
+    @property
+    def _protocols(self) -> tuple[str, ...]:
+        named = self.system.protocol
+        return (named,) if isinstance(named, str) else tuple(named)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -109,15 +136,17 @@ class Place:
 
 def find_place(option: str, given: str) -> Place:
     """Find what `given`, a path or a URL, names. Raises ConfigError, naming the option, where no driver for it is
-    installed or it is no URL that is known."""
-    name = re.sub(r"//[^/@]*@", "//…@", given)
+    installed, it is no URL that is known, or its driver refuses it."""
+    if not is_url(given):  # fsspec would take `::` within a path for one place inside another
+        return Place(given, LocalFileSystem(), os.path.abspath(os.path.expanduser(given)))
+    name = without_secrets(given)
     try:
-        system, path = url_to_fs(given if is_url(given) else os.path.expanduser(given))
+        system, path = url_to_fs(given)
     except ImportError as error:
         raise ConfigError(
             f"{option} {name}: what reads such a place is not installed: {_first_line(error)}. pip installs it."
         ) from error
-    except (ValueError, OSError) as error:
+    except Exception as error:  # of any kind: some drivers connect here, some want what no URL says
         raise ConfigError(f"{option} {name}: {_first_line(error)}. A folder, or a URL that fsspec knows.") from error
     return Place(name, system, path)
 

@@ -18,8 +18,6 @@ from lightune.progress import Progress
 
 CHECK = "check"
 ENDING = ".parquet"
-# Files whose footers are read at the same time: on an object store that is mostly waiting.
-_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def look_at(source: Place, text_column: str | None, unit: Cut, progress: Progres
     """
     paths, passed_over = _paths(source)
     files: list[_Looked] = []
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(source.readers) as pool:
         for looked in pool.map(lambda name: _look(source, name, paths[name], unit), paths):
             files.append(looked)
             progress(CHECK, len(files), len(paths), {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -101,8 +101,9 @@ def _undone(output: OutputFolder, plan: Plan, left: Mapping[str, Unit]) -> Itera
     try:
         yield
     except InputError:
-        if len(left) == len(plan.units) and not any(name in left for name in output.place.files()):
-            output.forget()
+        with suppress(Exception):  # the place itself may be what is wrong, and a record without a part binds nobody
+            if len(left) == len(plan.units) and not any(name in left for name in output.place.files()):
+                output.forget()
         raise
 
 
