@@ -32,6 +32,7 @@ FOREIGN_OPTIONS = {
     *("--shared", "--turns", "--reviews"),
     *("--version", "--runner", "--model-id", "--write", "--families", "--from-findings"),
     *("--partition", "--account", "--requeue", "--repo-type", "--from-literal", "--no-cache-dir"),
+    "--no-install-recommends",
     *("--silent", "--header", "--data", "--short", "--only", "--results"),
 }
 
