@@ -32,15 +32,8 @@ DOCUMENTS = (
 FOREIGN_OPTIONS = {
     *("--shared", "--turns", "--reviews"),
     *("--version", "--runner", "--model-id", "--write", "--families", "--from-findings"),
-    *(
-        "--partition",
-        "--account",
-        "--requeue",
-        "--repo-type",
-        "--from-literal",
-        "--no-cache-dir",
-        "--no-install-recommends",
-    ),
+    *("--partition", "--account", "--requeue", "--repo-type", "--from-literal", "--no-cache-dir"),
+    "--no-install-recommends",
     *("--silent", "--header", "--data", "--short", "--only", "--results"),
     *("--nproc-per-node", "--num_processes", "--multi_gpu", "--head", "--price"),
     *("--use_fsdp", "--fsdp_version", "--fsdp_auto_wrap_policy"),
