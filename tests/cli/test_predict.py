@@ -244,6 +244,12 @@ def test_a_file_that_an_office_left_is_one(study, command, tmp_path, monkeypatch
     )
 
 
+def test_a_folder_that_is_not_there_is_what_is_wrong(study, command, tmp_path):
+    words = ["predict", study, "--arm", "tfidf", "--input", f"{tmp_path}/nowhere/", "--output", f"{tmp_path}/out/"]
+    said = command(*words)
+    assert (said.code, said.err) == (2, f"lightune: There is no folder or file {tmp_path}/nowhere/.\n")
+
+
 def test_no_password_of_a_url_is_shown(study, command, tmp_path):
     (tmp_path / "in").mkdir()
     write(tmp_path / "in" / "a.parquet", ROWS)

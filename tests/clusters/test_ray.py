@@ -112,6 +112,20 @@ def test_other_versions_are_told(monkeypatch):
 
 
 @pytest.mark.full
+def test_a_node_that_starts_too_slowly_is_told_in_a_sentence(monkeypatch):
+    import ray
+
+    def init(**asked):
+        raise Exception("The current node timed out during startup.")  # as Ray raises it
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", init)
+    said = r"on this machine could not be started: .* timed out .* try again\.$"
+    with pytest.raises(ConfigError, match=said), connected(None):
+        pass
+
+
+@pytest.mark.full
 def test_a_cluster_of_this_machine_lives_as_long_as_it_is_needed(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")

@@ -21,10 +21,10 @@ LOCAL, RAY = ENGINES = ("local", "ray")
 
 def is_folder(source: str, target: str) -> bool:
     """Whether this is a folder's prediction, as far as input and output say: one of them is a URL, the input is a
-    folder, or the output of a Parquet file is one."""
+    folder or written like one, or the output of a Parquet file is one."""
     # Not Path.expanduser, which raises for a file's name like `~$reviews.csv`.
     given, written = (Path(os.path.expanduser(place)) for place in (source, target))
-    if "://" in source or "://" in target or given.is_dir():
+    if "://" in source or "://" in target or source.endswith("/") or given.is_dir():
         return True
     return given.suffix.lower() == ".parquet" and target != "-" and (written.is_dir() or not written.suffix)
 

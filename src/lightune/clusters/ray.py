@@ -117,7 +117,7 @@ def _init(ray: ModuleType, option: str, address: str) -> None:
             configure_logging=False,
             log_to_driver=False,
         )
-    except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # a node that starts too slowly is a bare one
         ray.shutdown()
         said = " ".join(str(error).split())
         if "Version mismatch" in said:
@@ -127,7 +127,11 @@ def _init(ray: ModuleType, option: str, address: str) -> None:
                 "cluster's here."
             ) from error
         what = "A Ray cluster on this machine could not be started" if here else f"{option} {address}: Ray said"
-        more = "" if here else " This machine has to be a node of the cluster: ray start --address HOST:PORT."
+        more = (
+            " On a busy machine try again."
+            if here
+            else " This machine has to be a node of the cluster: ray start --address HOST:PORT."
+        )
         raise ConfigError(f"{what}: {said}{more}") from error
 
 

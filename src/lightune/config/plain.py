@@ -121,7 +121,7 @@ def config_from_yaml(text: str) -> StudyConfig:
     try:
         values = yaml.load(text, _Loader) or {}  # nosec B506  # a safe one
     except yaml.YAMLError as error:
-        raise ConfigError(f"The configuration is not YAML: {error}") from error
+        raise ConfigError(f"The configuration is not YAML: {_where_and_what(error)}.") from error
     except RecursionError as error:
         raise ConfigError("The configuration is nested too deeply; options in sections are expected.") from error
     except (ValueError, TypeError, AttributeError, LookupError) as error:
@@ -133,6 +133,12 @@ def config_from_yaml(text: str) -> StudyConfig:
     if not isinstance(values, Mapping):
         raise ConfigError(f"The configuration should be a mapping of options, got {type(values).__name__}.")
     return config_from_dict(values)
+
+
+def _where_and_what(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    what = " ".join(str(getattr(error, "problem", None) or error).split())
+    return what if mark is None else f"in line {mark.line + 1}, column {mark.column + 1}, {what}"
 
 
 def _lists(value: Any) -> Any:
