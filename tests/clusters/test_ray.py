@@ -1,4 +1,5 @@
 import builtins
+import contextlib
 import os
 import signal
 import socket
@@ -28,17 +29,23 @@ def port(answer: bytes | None) -> Iterator[int]:
                     there, _ = ours.accept()
                 except OSError:
                     return
-                if answer:
-                    there.sendall(answer)
                 kept.append(there)
+                if answer:
+                    with contextlib.suppress(OSError):  # who asked may have gone
+                        there.sendall(answer)
 
         kept: list[socket.socket] = []
+        serving = threading.Thread(target=serve, daemon=True)
         if answer is not None:
-            threading.Thread(target=serve, daemon=True).start()
+            serving.start()
         number = ours.getsockname()[1]
         if answer is None:
             ours.close()
         yield number
+        if answer is not None:
+            with contextlib.suppress(OSError):
+                ours.shutdown(socket.SHUT_RDWR)  # which ends `accept`
+            serving.join()
         for one in kept:
             one.close()
 

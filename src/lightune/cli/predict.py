@@ -92,7 +92,7 @@ def predict(
         raise ConfigError("--json is for texts given as words; name an --output that ends in .jsonl, or is -.")
     folders = source is not None and target is not None and (engine == RAY or is_folder(source, target))
     if folders:
-        check_folder(str(target), spreadsheet_safe, input_format)
+        check_folder(str(source), str(target), spreadsheet_safe, input_format)
     from lightune.inference import BatchRequest, FolderRequest, Wanted
     from lightune.models import quiet_transformers
 

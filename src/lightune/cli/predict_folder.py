@@ -40,11 +40,12 @@ def check_engine(engine: str, options: Mapping[str, object], source: str | None)
         raise ConfigError(f"{given[0]} goes with --engine ray.")
 
 
-def check_folder(target: str, spreadsheet_safe: bool, input_format: str | None) -> None:
+def check_folder(source: str, target: str, spreadsheet_safe: bool, input_format: str | None) -> None:
     """Raise ConfigError for options that say nothing about Parquet, and an output that is no folder of it."""
     if target == "-" or Path(target).suffix.lower() in (".csv", ".tsv", ".jsonl"):
         raise ConfigError(
-            f"--output {without_secrets(target)}: a folder, or its URL, is expected; what comes into it is Parquet."
+            f"--output {without_secrets(target)}: a folder, or its URL, is expected for --input "
+            f"{without_secrets(source)}; what comes into it is Parquet."
         )
     if spreadsheet_safe:
         raise ConfigError("--spreadsheet-safe is for CSV and TSV; a folder's input and output are Parquet.")

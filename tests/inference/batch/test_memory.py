@@ -35,7 +35,8 @@ def test_ten_times_the_rows_take_no_more_memory(bag, tmp_path, monkeypatch, suff
             tracemalloc.stop()
         arrow.append(max(held))  # which Python does not see
     assert traced[2] < 1.3 * traced[1]
-    assert arrow[2] <= 1.3 * arrow[1]
+    # Looked at while threads read ahead, the oftener the more rows there are; what grew with them would be ten times.
+    assert arrow[2] <= 2 * arrow[1]
 
 
 def with_different_values(path: Path, group: int = 1000) -> None:
