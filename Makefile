@@ -29,7 +29,8 @@ demo: install  ## the main job on the embedded model and reviews; its report is 
 test: install lint  ## everything
 	$(PYTEST)
 
-check: install lint unit  ## what should pass before each commit; less than a minute
+check: install  ## what should pass before each commit; less than a minute
+	$(MAKE) --no-print-directory --jobs 2 --output-sync lint unit
 
 # In an environment of their own, whose packages are not those that are looked at. The service that pip-audit asks must
 # be within reach.

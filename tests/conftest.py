@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -9,6 +10,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# What libraries and tests define stays to the end: to look for garbage there is a sixth of the fast tests' time.
+gc.disable()
 
 # How fast a machine that does other things is at the moment is no property of what is tested.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +48,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from tests.fixtures.tiers import marked
 
     marked(items)
+
+
+def pytest_collection_finish() -> None:
+    """From now on garbage is looked for, in what is new."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:

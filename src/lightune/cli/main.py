@@ -17,7 +17,7 @@ import typer
 
 from lightune.cli import compare, export, inspect, methods, predict, push, render, report, search, serve, study, verify
 from lightune.cli.kept import kept
-from lightune.cli.ranks import LATER_SECONDS, alone, over_ranks
+from lightune.cli.ranks import LATER_SECONDS, check_alone, over_ranks
 from lightune.disk import disk_fault
 from lightune.errors import LightuneError
 from lightune.printable import printable
@@ -29,6 +29,9 @@ INTERRUPTED, TERMINATED = 130, 143
 # Older versions of typer raise click's UsageError, newer ones that of a copy they carry: this is whichever it is.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
+# The one verb that several processes of a launcher do together.
+STUDY = "study"
+
 app = typer.Typer(
     name="lightune",
     help="Is fine-tuning a pre-trained model worth it on your texts, with which method, at what cost?",
@@ -37,18 +40,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("study")(over_ranks(study.study))
-app.command("search")(alone(search.search))
-app.command("predict")(alone(predict.predict))
-app.command("export")(alone(export.export))
-app.command("push")(alone(push.push))
-app.command("inspect")(alone(inspect.inspect))
-app.command("render")(alone(render.render))
-app.command("report")(alone(report.report))
-app.command("compare")(alone(compare.compare))
-app.command("methods")(alone(methods.methods))
-app.command("verify")(alone(verify.verify))
-app.command("serve")(alone(serve.serve))
+app.command(STUDY)(over_ranks(study.study))
+app.command("search")(search.search)
+app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("push")(push.push)
+app.command("inspect")(inspect.inspect)
+app.command("render")(render.render)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("methods")(methods.methods)
+app.command("verify")(verify.verify)
+app.command("serve")(serve.serve)
 
 
 def _version(asked: bool) -> None:
@@ -77,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str], debug: bool) -> int:
     try:
+        if words and words[0] != STUDY:
+            check_alone(f"`lightune {words[0]}`")
         with _without_warnings(debug):
             code = app(list(words), standalone_mode=False)
         if code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
@@ -133,7 +138,7 @@ def _drop_output() -> None:
 
 def _is_silent(words: Sequence[str]) -> bool:
     """Whether rank 0 speaks for this process: in a study, and where processes of a launcher are refused."""
-    return is_follower() and (is_launched() or words[:1] == ["study"])
+    return is_follower() and (is_launched() or words[:1] == [STUDY])
 
 
 def _say(sentence: str, code: int, debug: bool, words: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec
 
 from lightune.errors import ConfigError, LightuneError
 from lightune.ranks import Meeting, Ranks, is_launched, ranks_from_environment, take_ranks
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lightune.study import Executor
 
 Options = ParamSpec("Options")
-Result = TypeVar("Result")
 # A launcher that sees one process leave with an error ends the others, and rank 0 may be about to say what it was.
 LATER_SECONDS = 2.0
 
@@ -46,19 +45,13 @@ def over_ranks(command: Callable[Options, int]) -> Callable[Options, int]:
     return led
 
 
-def alone(command: Callable[Options, Result]) -> Callable[Options, Result]:
-    """`command`, which one process does. Raises ConfigError where a launcher has started several."""
-
-    @functools.wraps(command)
-    def done(*args: Options.args, **options: Options.kwargs) -> Result:
-        if is_launched():
-            raise ConfigError(
-                f"`lightune {command.__name__.replace('_', '-')}` is done by one process, and a launcher has started "
-                "several. Leave out torchrun or `accelerate launch`: they are for `lightune study` alone."
-            )
-        return command(*args, **options)
-
-    return done
+def check_alone(command: str) -> None:
+    """Raise ConfigError where a launcher has started several processes of a command that is one's."""
+    if is_launched():
+        raise ConfigError(
+            f"{command} is done by one process, and a launcher has started several. Leave out torchrun or `accelerate "
+            "launch`: they are for `lightune study` alone."
+        )
 
 
 def shared_executor(config: StudyConfig) -> Executor:

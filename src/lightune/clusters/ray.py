@@ -103,7 +103,9 @@ def _check_token(ray: ModuleType, option: str, address: str) -> None:
             f"{option} {address}: the cluster asks for a token. Set RAY_AUTH_MODE=token, and have the head's "
             "~/.ray/auth_token here too, or its words in RAY_AUTH_TOKEN."
         ) from error
-    except Exception:  # whatever else is wrong, or another version of Ray
+    except Exception:
+        # This look is only to tell of a token sooner, by what is private to Ray and may change. Whatever else is wrong
+        # `ray.init` meets too, and `_init` tells it.
         return
 
 
@@ -127,11 +129,8 @@ def _init(ray: ModuleType, option: str, address: str) -> None:
                 "cluster's here."
             ) from error
         what = "A Ray cluster on this machine could not be started" if here else f"{option} {address}: Ray said"
-        more = (
-            " On a busy machine try again."
-            if here
-            else " This machine has to be a node of the cluster: ray start --address HOST:PORT."
-        )
+        joins = " This machine has to be a node of the cluster: ray start --address HOST:PORT."
+        more = " On a busy machine try again." if here else joins
         raise ConfigError(f"{what}: {said}{more}") from error
 
 

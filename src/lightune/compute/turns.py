@@ -23,7 +23,7 @@ def in_turn(path: Path) -> Iterator[float]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             waited = stack.enter_context(held(lock))
-        except (OSError, NotImplementedError):
+        except (OSError, NotImplementedError):  # a read-only or full disk, or a file system without locks
             waited = 0.0
         yield waited
 

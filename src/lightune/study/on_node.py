@@ -58,7 +58,7 @@ def look(asked: Look) -> str | None:
             return f"does not see locks on {Path(asked.lock).parent} that others hold: a file system with locks (flock)"
     except Timeout:
         pass
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError):  # which filelock raises where the system has no flock for this disk
         return f"cannot lock files in {Path(asked.lock).parent}: a file system with locks (flock)"
     missing = [name for name in asked.files if not Path(name).exists()]
     if missing:

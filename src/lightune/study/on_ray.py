@@ -271,7 +271,7 @@ def _token(root: Path) -> Iterator[tuple[Path, str, Path]]:
         names[0].write_text(content, encoding="utf-8")
         with FileLock(names[1], timeout=0):
             yield names[0], content, names[1]
-    except (Timeout, NotImplementedError) as error:
+    except (Timeout, NotImplementedError) as error:  # nobody else knows its name; filelock, where there is no flock
         raise ConfigError(
             f"--out {root}: files cannot be locked there, which runs on a cluster need. Name a folder on a file system "
             "with locks (flock)."

@@ -112,7 +112,9 @@ class Place:
             return
         try:
             self.system.makedirs(folder, exist_ok=True)
-        except Exception:  # another worker may have made a part of it meanwhile; if not, this says again what is wrong
+        except Exception:
+            # Drivers raise errors of their own kinds. Another worker may have made a part of the path between this
+            # one's look and its making: the second try finds that there. What is really wrong it raises again.
             self.system.invalidate_cache()
             self.system.makedirs(folder, exist_ok=True)
 
