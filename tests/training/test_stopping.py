@@ -13,6 +13,7 @@ import torch
 
 from lightune.ranks import SOLO, Group
 from lightune.training import trainer as trainer_module
+from lightune.training.saved_state import RandomState
 from lightune.training.stopping import SafeStop, Stopped
 from tests.training.tiny import Training, measure
 
@@ -179,7 +180,7 @@ def test_no_step_that_was_done_is_lost(bases, tmp_path, monkeypatch):
 @pytest.mark.full
 def test_what_a_step_that_was_cut_off_had_drawn_would_be_missed(bases, tmp_path, monkeypatch, uncut):
     def now(trainer: Any) -> None:
-        trainer.random = trainer_module.RandomState.now()
+        trainer.random = RandomState.now()
         real(trainer)
 
     real = trainer_module.StepTrainer.save_as_stopped

@@ -38,8 +38,9 @@ from lightune.training.planning import (
     together,
 )
 from lightune.training.recipe import Recipe
+from lightune.training.resumable import NothingLeft
 from lightune.training.stopping import SafeStop, Stopped
-from lightune.training.trainer import NothingLeft, StepTrainer
+from lightune.training.trainer import StepTrainer
 
 # labels [n], logits [n, k] -> metrics by name
 Measure = Callable[[NDArray[np.int64], NDArray[np.float64]], Mapping[str, float]]

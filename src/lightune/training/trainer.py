@@ -1,6 +1,6 @@
-"""transformers' Trainer, taught five things: a step whose loss is one mean however it is cut up, batches without
-padding, checkpoints that are whole or not there, to stop where it can be saved, and all that by several processes. All
-else, from the optimizer to evaluation, is the Trainer's own.
+"""transformers' Trainer, taught four things beside its checkpoints: a step whose loss is one mean however it is cut up,
+batches without padding, to stop where it can be saved, and all that by several processes. All else, from the optimizer
+to evaluation, is the Trainer's own.
 """
 
 from __future__ import annotations
@@ -9,44 +9,29 @@ import functools
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate.data_loader import prepare_data_loader
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback
-from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import EvalLoopOutput, EvalPrediction
 
 from lightune.compute import Layout
 from lightune.errors import RunError
-from lightune.ranks import SOLO, Group
-from lightune.records import Plan
 from lightune.runtime import seed_everything
 from lightune.training.batches import RowCollator, StepCollator, StepSampler, TokenRows
-from lightune.training.callbacks import AfterStep, AtRest, Work
-from lightune.training.checkpoints import Checkpoints
 from lightune.training.dealing import Share, share
-from lightune.training.demands import NOTHING, Demands
-from lightune.training.planning import keep_plan, micro_batches
-from lightune.training.saved_state import METHOD_FILE, RandomState, Resumed, load_state, optimizer_values, save_state
+from lightune.training.planning import micro_batches
+from lightune.training.resumable import ResumableTrainer, bare
 from lightune.training.stopping import SafeStop
-from lightune.training.trained_state import TRAINED_FILE, load_trained, save_trained, trained_values
 
 PADDED = Layout(packed=False)
 
 
-class NothingLeft(Exception):
-    """A training that goes on from a checkpoint had come to its end already."""
-
-
-class StepTrainer(Trainer):
+class StepTrainer(ResumableTrainer):
     """A Trainer whose "batch" is a whole optimizer step.
 
     The stock Trainer sums micro-batch means for GPT-2 (transformers #47688), and a mean of means is wrong when they
@@ -59,37 +44,18 @@ class StepTrainer(Trainer):
         *,
         pad_id: int,
         layout: Layout = PADDED,
-        plan: Plan | None = None,
         step_rows: int = 16,
         batch_size: int = 16,
         class_weights: Tensor | None = None,
-        demands: Demands = NOTHING,
-        checkpoints: Checkpoints | None = None,
-        group: Group = SOLO,
-        callbacks: Sequence[TrainerCallback] = (),
         **kwargs: Any,
     ) -> None:
-        # First of all, so that whoever else hears that a training begins sees what it goes on from.
-        super().__init__(callbacks=[AtRest(self._go_on, self._look_at_random), *callbacks], **kwargs)
-        self.add_callback(Work())
-        if demands.after_step is not None:
-            self.add_callback(AfterStep(demands.after_step))
-        self.demands = demands
+        super().__init__(**kwargs)
         self.pad_id = pad_id
         self.layout = layout
-        self.plan = plan
         self.step_rows = step_rows
         self.batch_size = batch_size
         self.class_weights = class_weights
-        self.checkpoints = checkpoints
-        self.group = group
-        self.stop = SafeStop(group)
-        # Of the generators between two steps: what a step that is cut off has drawn is not to be missed.
-        self.random = RandomState.now()
-        # The step that is on disk, and whether its look at the validation rows is still to come.
-        self.kept = (0, False)
-        self._resumed: Resumed | None = None
-        self._resumed_from: Path | None = None
+        self.stop = SafeStop(self.group)
 
     def training_step(
         self,
@@ -147,16 +113,10 @@ class StepTrainer(Trainer):
         with self.group.watched():
             super()._maybe_log_save_evaluate(*args, **kwargs)
 
-    @property
-    def work(self) -> Work:
-        """What the training took so far. The Trainer puts another object in its place when it goes on from a
-        checkpoint, so it is looked up each time."""
-        return next(callback for callback in self.callback_handler.callbacks if isinstance(callback, Work))
-
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """The Trainer's, with parameters that learn faster in groups of their own."""
         optimizer: torch.optim.Optimizer = super().create_optimizer(model)
-        names = {id(parameter): f".{name}" for name, parameter in _whole(self.model).named_parameters()}
+        names = {id(parameter): f".{name}" for name, parameter in bare(self.model).named_parameters()}
         for group in list(optimizer.param_groups):
             for part, factor in self.demands.rate_factors.items():
                 faster = [one for one in group["params"] if part in names[id(one)]]
@@ -165,92 +125,6 @@ class StepTrainer(Trainer):
                     rate = group["lr"] * factor
                     optimizer.add_param_group({**group, "params": faster, "lr": rate, "initial_lr": rate})
         return optimizer
-
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        save_trained(_whole(self.model), Path(str(output_dir or self.args.output_dir)))
-
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:  # noqa: ARG002
-        """One of our own in place of the Trainer's, which is written in place, in pickles."""
-        assert self.checkpoints is not None
-        step, best = self.state.global_step, self.state.best_global_step or None
-        if best is not None:
-            self.state.best_model_checkpoint = str(self.checkpoints.folder(best))
-        states: Any = self.state.stateful_callbacks
-        for one in (*self.callback_handler.callbacks, self.control):
-            if isinstance(one, ExportableState):
-                states[type(one).__name__] = one.state()
-        fill = functools.partial(self._fill, self._values()) if self.group.first or self.group.sharded else None
-        with self.group.first_goes_first():  # the others wait for it, however long a disk takes
-            if self.group.first and fill is not None:
-                self.checkpoints.write(step, best, fill)
-        self.kept = (step, self.control.should_evaluate)
-
-    def _values(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What is trained and what the optimizer remembers, in one piece. Of a model that is spread over processes all
-        of them put it together."""
-        assert self.optimizer is not None
-        return trained_values(_whole(self.model)), optimizer_values(self.optimizer)
-
-    def _fill(self, values: tuple[dict[str, Tensor], dict[str, Any]], folder: Path) -> None:
-        """All that decides how the training goes on, into `folder`."""
-        assert self.plan is not None
-        trained, remembered = values
-        save_file(trained, folder / TRAINED_FILE)
-        resumed = Resumed(self.random, float(self._tr_loss), self._globalstep_last_logged)
-        save_state(folder, remembered, self.lr_scheduler, resumed)
-        if self.demands.after_step is not None:
-            save_file(self.demands.after_step.state(), folder / METHOD_FILE)
-        keep_plan(self.plan, folder)
-        self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
-
-    def save_as_stopped(self) -> None:
-        """Write a checkpoint of a training that `stop` ended, unless it stands there already: in a step, of that step's
-        start; in a look at the validation rows, of the step before it, the look still to come."""
-        if self.kept != (self.state.global_step, self.control.should_evaluate):
-            self._save_checkpoint(_whole(self.model), None)
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            assert self.optimizer is not None
-            self._resumed_from = Path(checkpoint)
-            self._resumed = load_state(self._resumed_from, self.optimizer, self.lr_scheduler)
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:  # noqa: ARG002
-        # What the checkpoint has, or what a look that was still to come has left.
-        self.random.restore()
-
-    def _go_on(self) -> None:
-        """Put back what else the checkpoint has, as the training begins. Raises NothingLeft where it had ended."""
-        if self._resumed is None or self._resumed_from is None:
-            return
-        state, self.random = self.state, self._resumed.random
-        self._tr_loss.fill_(self._resumed.loss)
-        self._globalstep_last_logged = self._resumed.logged
-        if self.demands.after_step is not None:
-            self.demands.after_step.load(load_file(self._resumed_from / METHOD_FILE))
-        if state.best_global_step and self.checkpoints is not None:  # the folder may have been moved
-            state.best_model_checkpoint = str(self.checkpoints.folder(state.best_global_step))
-        states: Any = state.stateful_callbacks
-        ended = bool(states["TrainerControl"]["args"]["should_training_stop"])
-        self.kept = (state.global_step, self.control.should_evaluate)
-        if self.control.should_evaluate:  # it was stopped in this look
-            self.random.restore()
-            self._determine_best_metric(metrics=self._evaluate(None, None), trial=None)
-            self._save_checkpoint(_whole(self.model), None)
-            self.control = self.callback_handler.on_save(self.args, state, self.control)
-            ended = self.control.should_training_stop
-        if ended or state.global_step >= state.max_steps:
-            raise NothingLeft
-
-    def _look_at_random(self) -> None:
-        self.random = RandomState.now()
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        load_trained(_whole(model or self.model), Path(resume_from_checkpoint))
-
-    def _load_best_model(self) -> None:
-        if self.group.first and not self.group.sharded:  # else nobody answers with this one
-            load_trained(_whole(self.model), Path(str(self.state.best_model_checkpoint)))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Whole steps, in the sampler's order."""
@@ -352,8 +226,3 @@ def collected(shares: Sequence[tuple[list[int], NDArray[Any]]], rows: int) -> ND
     answers = np.empty_like(found)
     answers[order] = found
     return answers
-
-
-def _whole(model: nn.Module | None) -> nn.Module:
-    assert model is not None
-    return model
