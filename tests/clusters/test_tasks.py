@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from lightune.clusters import tasks as module
 from tests.fixtures.cluster import SmallCluster, small_cluster
 
 pytest.importorskip("ray")
+from ray.util.queue import _QueueActor
+
 pytestmark = pytest.mark.full
 ONE = Needs(1, 0, 0)
 
@@ -73,6 +76,26 @@ def test_a_task_that_talks_keeps_its_place_until_it_ends(tasks, tmp_path):
     lines = log.read_text().splitlines()
     assert [line.split()[1] for line in lines] == ["begins", "ends"] * 3
     assert set(tasks.places.values()) == {nodes(tasks._ray)[0].id}
+
+
+class Late(_QueueActor):
+    """As on a machine with much else to do."""
+
+    def __init__(self, size: int) -> None:
+        time.sleep(module.MUST_SECONDS + 3)
+        super().__init__(size)
+
+
+def test_the_first_task_is_heard_although_what_listens_takes_long_to_begin(ray, monkeypatch):
+    monkeypatch.setattr(ray.util.queue, "_QueueActor", Late)
+    with closing(Tasks(ray)) as tasks:
+        tasks.submit(Task("brief", brief, (), ONE))
+        heard, _ = all_of(tasks)
+    assert heard == [("brief", None), ("brief", "here")]
+
+
+def brief(tell: Callable[..., None]) -> None:
+    tell("here", must=True)
 
 
 def fails(tell: Callable[..., None]) -> None:

@@ -246,12 +246,15 @@ class _Teller:
 
 
 def _queue(ray: ModuleType) -> Any:
-    """On this node, whose end is the end of whoever listens too."""
+    """On this node, whose end is the end of whoever listens too. It listens from now on: what is told while its process
+    is still on its way would be lost."""
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
-    return Queue(TOLD_AT_ONCE, actor_options={"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here})
+    made = Queue(TOLD_AT_ONCE, actor_options={"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here})
+    made.size()
+    return made
 
 
 def _sentence(error: BaseException) -> str:
