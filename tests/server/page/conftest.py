@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -61,6 +62,10 @@ class Visit:
         self.page.get_by_role("button", name="Predict").click()
         self.page.locator("#rows > tr:not(.below)").nth(rows - 1).wait_for()
         self.page.locator("#go:visible").wait_for()
+
+    def wait_for_all(self, texts: str) -> None:
+        """Until so many ("3 texts") are answered and no more are to come: "2 of 3 texts answered." is not that."""
+        self.page.get_by_text(re.compile(f"^{texts} answered")).wait_for()
 
     def cell(self, row: int, arm: str) -> str:
         """What an arm's cell shows, white space run together."""

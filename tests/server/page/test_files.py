@@ -68,7 +68,7 @@ def test_no_cell_becomes_a_formula(films):
     csv.writer(file).writerows([["text", "=evil", "score"], *([text, text, "-5.5"] for text in evil)])
     choose(page, "evil.csv", file.getvalue())
     page.get_by_role("button", name="Predict 6 texts").click()
-    page.get_by_text("6 texts answered").wait_for()
+    films.wait_for_all("6 texts")
     header, *rows = written(page)
     assert header[1] == "'=evil"
     assert [row[:3] for row in rows] == [[f"'{text}", f"'{text}", "-5.5"] for text in evil]
@@ -84,7 +84,7 @@ def test_what_was_typed_comes_back_too(films):
 def test_a_column_that_has_the_answers_name_is_kept(films):
     choose(films.page, "again.csv", "text,lora_label\ngood,mine\n")
     films.page.get_by_role("button", name="Predict 1 text").click()
-    films.page.get_by_text("1 text answered").wait_for()
+    films.wait_for_all("1 text")
     header, row = written(films.page)
     assert dict(zip(header, row, strict=True))["lora_label"] == "mine"
     assert dict(zip(header, row, strict=True))["predicted_lora_label"] == "positive"
@@ -131,7 +131,7 @@ def test_where_no_column_is_known_the_user_chooses(films):
     page.get_by_label("Column of texts").select_option("b")
     assert page.locator("#file-rows li").all_inner_texts() == ["y", "good"]
     page.get_by_role("button", name="Predict 2 texts").click()
-    page.get_by_text("2 texts answered").wait_for()
+    films.wait_for_all("2 texts")
 
 
 def test_names_of_columns_run_nothing(films):
@@ -142,7 +142,7 @@ def test_names_of_columns_run_nothing(films):
     page.locator("#file-shown:visible").wait_for()
     page.get_by_label("Column of texts").select_option(HOSTILE[1])
     page.get_by_role("button", name="Predict 1 text").click()
-    page.get_by_text("1 text answered").wait_for()
+    films.wait_for_all("1 text")
     assert page.evaluate("window.fired") is None
     header, _ = written(page)
     assert header[: len(HOSTILE)] == HOSTILE
@@ -153,7 +153,7 @@ def test_texts_that_no_request_may_hold_are_left_out_and_say_why(films):
     file = "text\ngood\n" + "x" * 50_001 + "\n" + "😀" * 50_000 + "\nbad\n"
     choose(page, "long.csv", file)
     page.get_by_role("button", name="Predict 4 texts").click()
-    page.get_by_text("4 texts answered").wait_for()
+    films.wait_for_all("3 texts")
     assert films.cell(1, "pretrained") == "Longer than 50,000 characters: not asked."
     assert films.cell(2, "pretrained").startswith("negative 50.0 %")
     assert page.locator("#summary .fault").inner_text() == "1 text could not be asked; the row says why."
@@ -171,7 +171,7 @@ def test_requests_stay_below_the_servers_bytes(films):
     """A line of these takes 400 kB in a request, and two million bytes are its most."""
     choose(films.page, "heavy.csv", "text\n" + ("\x01" * 50_000 + "\n") * 12)
     films.page.get_by_role("button", name="Predict 12 texts").click()
-    films.page.get_by_text("12 texts answered").wait_for()
+    films.wait_for_all("12 texts")
     assert len([url for url in films.requests if url.endswith("/v1/predict")]) == 2
 
 

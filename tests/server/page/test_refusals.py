@@ -35,7 +35,7 @@ def test_a_busy_server_is_waited_for(films):
     films.page.get_by_role("textbox", name="Texts").fill("good")
     films.page.get_by_role("button", name="Predict").click()
     films.page.get_by_text("The server is busy. Going on in 2 s.").wait_for()
-    films.page.get_by_text("1 text answered").wait_for()
+    films.wait_for_all("1 text")
     refuse(films, headers={"Retry-After": "1"})
     films.page.get_by_role("button", name="Which words? Text 1, lora").click()
     films.page.get_by_text("The server is busy. Asking again in 1 s.").wait_for()
@@ -52,7 +52,7 @@ def test_waiting_can_be_stopped_and_gone_on_with(films):
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("alert").get_by_text("Stopped.").wait_for()
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text("1 text answered").wait_for()
+    films.wait_for_all("1 text")
     assert not page.get_by_role("button", name="Try again").is_visible()
     films.told.clear()
 
@@ -79,7 +79,7 @@ def test_what_was_answered_before_a_stop_stays(films):
     assert page.locator("#rows > tr").count() == len(written(page)) - 1 == 32
     page.unroute_all()
     page.get_by_role("button", name="Go on with the other 8").click()
-    page.get_by_text("40 texts answered").wait_for()
+    films.wait_for_all("40 texts")
     assert [row[0] for row in written(page)[1:]] == [f"good {number}" for number in range(40)]
     films.told.clear()
 
@@ -115,7 +115,7 @@ def test_a_server_that_is_gone_and_comes_back(sites, visits):
     page.get_by_role("alert").get_by_text("The server cannot be reached. Is “lightune serve” still running?").wait_for()
     site.start()
     page.locator(".actions").get_by_role("button", name="Try again").click()
-    page.get_by_text("1 text answered").wait_for()
+    visit.wait_for_all("1 text")
     visit.told.clear()
 
 
@@ -183,7 +183,7 @@ def test_the_key_is_asked_for_and_kept_in_memory_alone(sites, visits, tmp_path):
     field.wait_for(state="hidden")
     assert page.get_by_role("textbox", name="Texts").input_value() == "good"
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text("1 text answered").wait_for()
+    visit.wait_for_all("1 text")
     with page.expect_download() as download:
         page.get_by_role("link", name="The study's report").click()
     assert download.value.suggested_filename == "films-report.html"
