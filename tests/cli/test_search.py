@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from lightune.cli.search_view import shown_trials
+from lightune.search import Searched, Trial
 from tests.study.shared import write_reviews
 
 OPTIONS = "--max-steps 4 --validation-size 12 --behaviour none"
@@ -52,3 +54,19 @@ def test_what_cannot_be_searched_leaves_with_2_and_writes_nothing(command, tiny_
     assert said in found.err
     assert len(found.err.splitlines()) == 1
     assert not out.exists()
+
+
+def test_each_look_at_a_trial_is_a_line(capsys):
+    searched = Searched("", "accuracy", (3, 9))
+    values = {"training.learning_rate": 1e-3, "lora.rank": 8}
+    with shown_trials() as on_trial:
+        on_trial(Trial(0, values, (0.5, 0.75), 61.0), searched)
+        on_trial(Trial(1, values, (float("nan"),), 1.0, "failed"), searched)
+        on_trial(Trial(2, values, tries=1, reason="Its process was killed."), searched)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "trial 1: learning rate 0.001, rank 8: accuracy 0.7500 by step 9 of 9 (1.0 min)",
+        "trial 2: learning rate 0.001, rank 8: diverged by step 3 of 9 (1.0 s)",
+        "trial 3: learning rate 0.001, rank 8: tried again: Its process was killed. (0.0 s)",
+    ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
@@ -22,7 +22,7 @@ from lightune.config import (
 from lightune.errors import ConfigError
 
 if TYPE_CHECKING:
-    from lightune.search import Among, Between, Searched, Trial
+    from lightune.search import Among, Between
 
 TRAIN = TrainingConfig()
 SPACE, MANY = "What is searched over", o.WHERE
@@ -151,18 +151,20 @@ def search(
         seed=seed,
         keep_texts=not no_texts,
     )  # fmt: skip
+    from lightune.cli.search_view import print_trial, shown_trials
     from lightune.search import Place, find_settings
 
-    found = find_settings(
-        config,
-        out,
-        trials,
-        space,
-        minutes=minutes,
-        place=Place(storage, workers, executor, address),
-        pruned=not unpruned,
-        on_trial=_teller(quiet, as_json),
-    )
+    with nullcontext() if quiet else nullcontext(print_trial) if as_json else shown_trials() as on_trial:
+        found = find_settings(
+            config,
+            out,
+            trials,
+            space,
+            minutes=minutes,
+            place=Place(storage, workers, executor, address),
+            pruned=not unpruned,
+            on_trial=on_trial,
+        )
     return run(found.config, out, quiet, as_json, where)
 
 
@@ -174,52 +176,3 @@ def _method(asked: str | None, space: Sequence[Between | Among]) -> str:
     if asked is not None and several and asked not in several:
         raise ConfigError(f"--method {asked}: it is none of --search method={','.join(several)}. Leave it out.")
     return asked or (several[0] if several else "lora")
-
-
-def _teller(quiet: bool, as_json: bool) -> Callable[[Trial, Searched], None] | None:
-    if quiet:
-        return None
-    return _print_json if as_json else _print
-
-
-def _print(trial: Trial, searched: Searched) -> None:
-    from lightune.cli.output import progress_console, seconds
-    from lightune.search.space import shown
-
-    values = ", ".join(
-        f"{name.rpartition('.')[2].replace('_', ' ')} {shown(name, value)}" for name, value in trial.values.items()
-    )
-    progress_console().print(
-        f"trial {trial.number + 1}: {values}: {_came(trial, searched)} ({seconds(trial.seconds)})",
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-def _came(trial: Trial, searched: Searched) -> str:
-    """What came of the last work on a trial, in words."""
-    if trial.state == "failed" and not trial.diverged:
-        return f"failed: {trial.reason}"
-    if trial.state == "waiting" and trial.tries and trial.reason:
-        return f"tried again: {trial.reason}"
-    score = "diverged" if trial.diverged else f"{searched.selected_by} {trial.scores[-1]:.4f}"
-    return f"{score} by step {searched.rungs[len(trial.scores) - 1]:,} of {searched.rungs[-1]:,}"
-
-
-def _print_json(trial: Trial, searched: Searched) -> None:
-    from lightune.cli.output import print_json
-
-    score = trial.scores[-1] if trial.scores else math.nan
-    print_json(
-        {
-            "event": "trial",
-            "number": trial.number,
-            "values": dict(trial.values),
-            "step": searched.rungs[len(trial.scores) - 1] if trial.scores else 0,
-            "steps": searched.rungs[-1],
-            searched.selected_by: score if math.isfinite(score) else None,
-            "seconds": trial.seconds,
-            "state": trial.state,
-            "reason": trial.reason,
-        }
-    )

@@ -48,13 +48,14 @@ def serve(
     check_exposed(host, [address[0] for _, address in addresses], key)
     listening = bind(host, port, addresses)
     try:
+        from lightune.cli.output import progress_console
         from lightune.hosting import open_host
         from lightune.models import quiet_transformers
         from lightune.server.app import Service
         from lightune.server.limits import Limits
         from lightune.server.serving import Server
 
-        with quiet_transformers():
+        with progress_console().status("loading the models"), quiet_transformers():
             held = open_host(folders, None if arm is None else [name.strip() for name in arm.split(",")])
         _log_to_stderr(verbose)
         names = frozenset((*LOOPBACK_NAMES, host.lower(), *(name.lower() for name in allowed_host or ())))
