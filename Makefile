@@ -59,7 +59,7 @@ soak: install  ## overload, slow sockets, hostile requests, 100,000 requests, 30
 	HF_HUB_OFFLINE=1 timeout 7200 $(BIN)/python -m soak.all
 
 faults: install  ## what goes wrong with machines, disks, input and artefacts, made to happen; see docs/reliability.md
-	HF_HUB_OFFLINE=1 timeout 7200 $(BIN)/python -m faults.all
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 timeout 7200 $(BIN)/python -m faults.all --at-once 2
 
 install: $(INSTALLED)
 

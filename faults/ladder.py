@@ -22,7 +22,7 @@ NEAR = 1e-5
 ARMS = ("majority", "tfidf", "probe")
 TRAIN, TEST = 120, 40
 # What is never the same twice: the machine's state, how long things took, and what follows from that.
-TIMES = ("environment", "frontiers", "notes")
+TIMES = ("environment", "frontiers", "notes", "plan")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ COMMAND = (sys.executable, "-m", "lightune")
 LEAVES = 10.0
 # Until a command that ought to end is given up.
 PATIENCE = 300.0
+# So often in a row a moment may have passed before its signal.
+MISSES = 4
 STEPS, LOOKS = 60, 6
 # At what a study's own lines say; None: at a random moment. Tokenising comes between a run's start and its training.
 MOMENTS = (
@@ -42,7 +44,6 @@ MOMENTS = (
     "progress train",
     None,
     "progress predict",
-    "progress save",
     "progress certify",
     "evaluate metrics",
     "evaluate comparisons",
@@ -143,16 +144,19 @@ def signal_study(
         out = work / f"out-{studies}"
         which = (signal.SIGTERM, signal.SIGINT)[number % 2] if number < signals else None
         moment = moments[number % len(moments)]
-        one = signalled([*COMMAND, *words, "--out", str(out)], out, which, moment, rng.uniform(0, takes))
+        one = signalled([*COMMAND, *words, "--out", str(out)], out, which, moment, rng.uniform(0, takes / 2))
         sent.append(one)
-        # A moment that does not come any more, as those before it are done, counts as none; the next one is tried.
-        missed = missed + 1 if one.seconds is None else 0
-        number += 1 if one.seconds is not None or which is None or moment is None or missed > 1 else 0
-        if one.seconds is None and not one.wrong:
-            studies += 1
+        if one.seconds is not None:
+            number, missed = number + 1, 0
+        elif not one.wrong:
+            # What this moment comes after was done already, or a random one came too late: the next study has it.
+            studies, missed = studies + 1, missed + 1
             seen = told(lambda o=out: outcome(o), work)  # type: ignore[misc]
             where = difference(seen, wanted) if compared else None
             differing += [] if where is None else [f"{out.name}{where}"]
+        if missed > MISSES or (one.seconds is None and one.wrong):
+            differing += [f"{moment or 'any moment'} did not come"] if missed > MISSES else []
+            break
     return sent, differing
 
 
@@ -270,7 +274,7 @@ class _Lines:
 
     def _hear(self, event: dict[str, Any]) -> None:
         name = str(event.get("event"))
-        if event.get("phase") == "train":
+        if event.get("phase") == "train" and event["run"]["arm"] == "lora":
             first = event["done"] if self.steps is None else self.steps[0]
             self.steps = (first, event["done"])
         with self._news:
@@ -295,9 +299,12 @@ def signal_verbs(study: Path, work: Path, rng: random.Random) -> list[Sent]:
         words = [*COMMAND, *map(str, asked)]
         out = work / "search" if name == "search" else study
         for number in (signal.SIGTERM, signal.SIGINT):
-            one = signalled(words, out, number, None, rng.uniform(0, 8))
-            half = [str(path) for path in work.glob(".*.partial")]
-            sent.append(Sent(f"{name} at any moment", one.seconds, None, (*one.wrong, *half)))
+            for most in (8, 4, 2, 1, 0):  # seconds: some are done soon
+                one = signalled(words, out, number, None, rng.uniform(0, most))
+                half = [str(path) for path in work.glob(".*.partial")]
+                sent.append(Sent(f"{name} at any moment", one.seconds, None, (*one.wrong, *half)))
+                if one.seconds is not None:
+                    break
         last = signalled(words, out, None, None, 0)
         sent.append(Sent(f"{name} to its end", None, None, last.wrong))
     return sent

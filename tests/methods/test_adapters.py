@@ -60,6 +60,13 @@ def test_training_leaves_the_base_as_it_was_to_the_bit(bases: dict[str, Path], t
     assert seen == set(before)
 
 
+def test_the_same_adapter_is_written_with_the_same_bytes(bases: dict[str, Path], tmp_path: Path) -> None:
+    """peft keeps names as sets, whose order each process draws anew."""
+    targets = ["c_attn", "c_proj", "c_fc"]
+    trained_adapter(tmp_path, bases["gpt2"], target_modules=targets)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"] == sorted(targets)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("kind", few(KINDS))
 def test_a_saved_adapter_comes_back_with_the_same_answers(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
