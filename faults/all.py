@@ -6,9 +6,9 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+import traceback
 from concurrent.futures import ProcessPoolExecutor
-from itertools import chain, repeat
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
@@ -49,21 +49,23 @@ def main() -> int:
     made.add_argument("--only", default=",".join(FAULTS), help="which, separated by commas")
     made.add_argument("--at-once", type=int, default=1, help="so many beside each other, in processes of their own")
     options = made.parse_args()
-    return finish(list(chain.from_iterable(_found(options.only.split(","), options.short, options.at_once))))
-
-
-def _found(names: list[str], short: bool, at_once: int) -> Iterable[list[Line]]:
-    if at_once == 1:
-        return map(_one, names, repeat(short))
+    names = options.only.split(",")
+    if options.at_once < 2:
+        return finish([line for name in names for line in found(name, options.short)])
     # New processes: who forks must not have computed.
-    with ProcessPoolExecutor(at_once, get_context("spawn"), max_tasks_per_child=1) as pool:
-        return list(pool.map(_one, names, repeat(short)))
+    with ProcessPoolExecutor(options.at_once, get_context("spawn"), max_tasks_per_child=1) as pool:
+        return finish([line for lines in pool.map(found, names, repeat(options.short)) for line in lines])
 
 
-def _one(name: str, short: bool) -> list[Line]:
+def found(name: str, short: bool) -> list[Line]:
+    """What came of one of them. One that breaks off has not held, and does not take the others along."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        lines = FAULTS[name].run(Path(folder), short)
+        try:
+            lines = FAULTS[name].run(Path(folder), short)
+        except Exception as error:  # whatever it is
+            say(f"{name}: {traceback.format_exc()}")
+            lines = [Line(name, "it comes to its end", f"{type(error).__name__}: {error}", holds=False)]
     say(f"{name}: {time.monotonic() - begun:,.0f} s")
     return lines
 

@@ -21,8 +21,9 @@ from lightune.config import NONE, AnalysisConfig, CurveConfig, DataConfig, Model
 NEAR = 1e-5
 ARMS = ("majority", "tfidf", "probe")
 TRAIN, TEST = 120, 40
-# What is never the same twice: the machine's state, how long things took, and what follows from that.
-TIMES = ("environment", "frontiers", "notes", "plan")
+# What need not be the same twice: the machine's state, how long things took, and what follows from that, as what is
+# picked for a training by measuring.
+TIMES = ("environment", "frontiers", "notes", "onednn", "laid_out", "reasons")
 
 
 @dataclass(frozen=True)

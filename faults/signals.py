@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,8 @@ COMMAND = (sys.executable, "-m", "lightune")
 LEAVES = 10.0
 # Until a command that ought to end is given up.
 PATIENCE = 300.0
+# A process that is done leaves within so many seconds.
+ENDING = 1.0
 # So often in a row a moment may have passed before its signal.
 MISSES = 4
 STEPS, LOOKS = 60, 6
@@ -66,6 +69,9 @@ class Sent:
 
 def run(work: Path, short: bool = False) -> list[Line]:
     """A study signalled in each phase, and the other verbs."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell's background job ignores Ctrl-C, and would hand that down to the commands.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     rng = random.Random(0)
     told(lambda: str(make_ladder(work, (), 1)), work)
     words = ["study", "--model", str(work / "model"), "--data", str(work / "reviews")]
@@ -84,8 +90,7 @@ def run(work: Path, short: bool = False) -> list[Line]:
     if short:
         return [_study_line(signal_study(words, work, 1, ("progress train",), rng, compared=False))]
     lines = [_study_line(signal_study(words, work, 40, MOMENTS, rng))]
-    study = next(path for path in sorted(work.glob("out-*")) if (path / "results.json").exists())
-    return [*lines, _verbs_line(signal_verbs(study, work, rng))]
+    return [*lines, _verbs_line(signal_verbs(work / "whole", work, rng))]
 
 
 def _study_line(found: tuple[list[Sent], list[str]]) -> Line:
@@ -144,7 +149,9 @@ def signal_study(
         out = work / f"out-{studies}"
         which = (signal.SIGTERM, signal.SIGINT)[number % 2] if number < signals else None
         moment = moments[number % len(moments)]
-        one = signalled([*COMMAND, *words, "--out", str(out)], out, which, moment, rng.uniform(0, takes / 2))
+        # What goes on is done sooner than what begins anew.
+        after = rng.uniform(0, takes if not out.exists() else takes / 2)
+        one = signalled([*COMMAND, *words, "--out", str(out)], out, which, moment, after)
         sent.append(one)
         if one.seconds is not None:
             number, missed = number + 1, 0
@@ -185,15 +192,21 @@ def signalled(words: list[str], out: Path, number: int | None, moment: str | Non
         errors.seek(0)
         said = errors.read()
     wrong = list(_left(out, before))
-    if number is None or at is None or (code == 0 and seconds is not None):
-        seconds = None  # it was done before the signal came
-        wrong += [f"code {code} and {said[-200:]!r}"] if code != 0 else []
+    if number is None or seconds is None or _was_done(code, number, seconds, lines):
+        seconds = None
+        wrong += [f"code {code} and {said[-200:]!r}"] if code not in (0, -(number or 0)) else []
     else:
         wrong += [f"code {code}"] if code != 128 + number else []
         wrong += [f"{seconds:.1f} s"] if seconds is not None and seconds > LEAVES else []
         what = f"lightune: {SAID[signal.Signals(number)]}."
         wrong += [f"said {said[-200:]!r}"] if said.count("\n") != 1 or not said.startswith(what) else []
     return Sent(f"{moment or 'any moment'}", seconds, lines.steps, tuple(wrong))
+
+
+def _was_done(code: int, number: int, seconds: float, lines: _Lines) -> bool:
+    """Whether nothing was left to do when the signal came. At its very end Python takes the handlers away, and the
+    signal ends it."""
+    return (code == 0 and seconds < ENDING) or (code == -number and lines.told)
 
 
 def _left(out: Path, before: dict[str, str]) -> Iterator[str]:
@@ -233,6 +246,8 @@ class _Lines:
         self._news = threading.Condition()
         self._ended = False
         self.steps: tuple[int, int] | None = None
+        # Whether it has told what came of it: events are told before that, other words with it.
+        self.told = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -264,7 +279,7 @@ class _Lines:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            event: dict[str, Any] = {}
+            event: dict[str, Any] = {"event": "result"}
             with contextlib.suppress(ValueError):
                 event = json.loads(line)
             self._hear(event)
@@ -274,6 +289,7 @@ class _Lines:
 
     def _hear(self, event: dict[str, Any]) -> None:
         name = str(event.get("event"))
+        self.told |= name == "result"
         if event.get("phase") == "train" and event["run"]["arm"] == "lora":
             first = event["done"] if self.steps is None else self.steps[0]
             self.steps = (first, event["done"])
@@ -305,6 +321,11 @@ def signal_verbs(study: Path, work: Path, rng: random.Random) -> list[Sent]:
                 sent.append(Sent(f"{name} at any moment", one.seconds, None, (*one.wrong, *half)))
                 if one.seconds is not None:
                     break
+                (work / "out.csv").unlink(missing_ok=True)
+                for made in ("merged", "search"):
+                    shutil.rmtree(work / made, ignore_errors=True)
+            else:
+                sent.append(Sent(f"{name} at any moment", None, None, ("it was always done before",)))
         last = signalled(words, out, None, None, 0)
         sent.append(Sent(f"{name} to its end", None, None, last.wrong))
     return sent

@@ -50,8 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     marked(items)
 
 
-def pytest_collection_finish() -> None:
-    """From now on garbage is looked for, in what is new."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From now on garbage is looked for, in what is new; in the process too that has others run the tests."""
     gc.freeze()
     gc.enable()
 

@@ -43,6 +43,16 @@ def test_what_one_process_does_is_refused_under_a_launcher_which_rank_0_says(mon
     assert slept == [main_module.LATER_SECONDS]
 
 
+def test_under_a_launcher_too_there_is_help_and_a_slip_is_told_as_one(monkeypatch, capsys, slept):
+    as_rank(monkeypatch, 0, LAUNCHER)
+    for words, said in ((["--help"], "Usage: "), (["--version"], "lightune ")):
+        assert main(words) == 0
+        assert capsys.readouterr().out.startswith(said)
+    assert main(["stduy"]) == 2
+    assert "No such command 'stduy'" in capsys.readouterr().err
+    assert slept == []
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 def test_what_a_cluster_sets_for_a_process_refuses_nothing_and_silences_no_fault(
     monkeypatch, capsys, slept, tmp_path, rank

@@ -1,10 +1,14 @@
 """`lightune search` from the command line: what it says, writes and leaves with."""
 
+import io
 import json
+import time
 
 import pytest
 
-from lightune.cli.search_view import shown_trials
+from lightune.cli import search_view
+from lightune.cli.output import PlainConsole
+from lightune.cli.search_view import trials_view
 from lightune.search import Searched, Trial
 from tests.study.shared import write_reviews
 
@@ -59,7 +63,7 @@ def test_what_cannot_be_searched_leaves_with_2_and_writes_nothing(command, tiny_
 def test_each_look_at_a_trial_is_a_line(capsys):
     searched = Searched("", "accuracy", (3, 9))
     values = {"training.learning_rate": 1e-3, "lora.rank": 8}
-    with shown_trials() as on_trial:
+    with trials_view(quiet=False, as_json=False) as on_trial:
         on_trial(Trial(0, values, (0.5, 0.75), 61.0), searched)
         on_trial(Trial(1, values, (float("nan"),), 1.0, "failed"), searched)
         on_trial(Trial(2, values, tries=1, reason="Its process was killed."), searched)
@@ -70,3 +74,16 @@ def test_each_look_at_a_trial_is_a_line(capsys):
         "trial 2: learning rate 0.001, rank 8: diverged by step 3 of 9 (1.0 s)",
         "trial 3: learning rate 0.001, rank 8: tried again: Its process was killed. (0.0 s)",
     ]
+
+
+def test_a_terminal_shows_that_it_is_at_work_before_the_first_look(monkeypatch):
+    shown = io.StringIO()
+    console = PlainConsole(force_terminal=True, file=shown, width=100)
+    monkeypatch.setattr(search_view, "progress_console", lambda: console)
+    with trials_view(quiet=False, as_json=False) as on_trial:
+        until = time.monotonic() + 10  # another thread draws it
+        while "reading the texts and the model" not in shown.getvalue():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        on_trial(Trial(0, {"lora.rank": 8}, (0.5,), 1.0), Searched("", "accuracy", (3, 9)))
+    assert "trial 1: rank 8: accuracy 0.5000 by step 3 of 9" in shown.getvalue()

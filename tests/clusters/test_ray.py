@@ -12,8 +12,10 @@ import pytest
 from lightune.clusters import connected
 from lightune.clusters import ray as door
 from lightune.errors import ConfigError
+from tests.fixtures.cluster import small_cluster
 
 pytest.importorskip("ray")
+from ray.util.queue import Queue
 
 
 @contextmanager
@@ -152,3 +154,14 @@ def test_a_cluster_of_this_machine_lives_as_long_as_it_is_needed(monkeypatch):
     finally:
         signal.signal(signal.SIGTERM, before)
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"
+
+
+@pytest.mark.full
+def test_after_a_cluster_of_this_machine_another_one_keeps_its_actors(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with connected(None):
+        pass
+    assert "RAY_AUTH_MODE" not in os.environ
+    with small_cluster(1) as cluster, connected(cluster.address) as ray:
+        queue = Queue(1, actor_options={"num_cpus": 0})
+        assert ray.get(queue.actor.qsize.remote(), timeout=60) == 0

@@ -31,3 +31,30 @@ def test_one_line_that_does_not_hold_fails_the_command(monkeypatch, capsys, hold
     monkeypatch.setattr("sys.argv", ["faults.all", "--short", "--only", "one,other"])
     assert every.main() == code
     assert capsys.readouterr().out.count("short: True") == 2
+
+
+def test_what_breaks_off_has_not_held_and_the_others_go_on(monkeypatch, capsys):
+    class Broken:
+        def run(self, work, short=False):
+            raise StopIteration
+
+    class Made:
+        def run(self, work, short=False):
+            return [Line("made", "it holds", "it did", holds=True)]
+
+    monkeypatch.setattr(every, "FAULTS", {"one": Broken(), "other": Made()})
+    monkeypatch.setattr("sys.argv", ["faults.all", "--only", "one,other"])
+    assert every.main() == 1
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()] == ["check", "one", "made"]
+    assert "FAILED" in said.out.splitlines()[1]
+    assert "StopIteration" in said.err
+
+
+@pytest.mark.full
+def test_two_at_once_come_into_one_table(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["faults.all", "--short", "--only", "neither,nor", "--at-once", "2"])
+    assert every.main() == 1
+    table = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[0] for line in table] == ["neither", "nor"]
+    assert all("KeyError" in line for line in table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +103,24 @@ def test_the_first_seed_made_again_leaves_the_others_artefacts_alone(two_seeds, 
     assert lightune.load(others / "1").verified
     before = next(arm for arm in three_labels.result.arms if arm.name == "lora").cost.artifact_bytes
     assert next(arm for arm in result.arms if arm.name == "lora").cost.artifact_bytes == before
+
+
+def test_a_signal_while_it_tidies_up_leaves_nothing_behind(tiny_gpt2, reviews, tmp_path, monkeypatch):
+    real, out = shutil.rmtree, tmp_path / "out"
+
+    def interrupted(folder: Path, **options: bool) -> None:
+        monkeypatch.setattr(study_module.shutil, "rmtree", real)
+        next(path for path in Path(folder).rglob("*") if path.is_file()).unlink()
+        raise KeyboardInterrupt
+
+    def tidying(event: Event) -> None:
+        if event.kind == "done":
+            monkeypatch.setattr(study_module.shutil, "rmtree", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(quick_config(tiny_gpt2, reviews, arms=("majority",)), out, tidying, in_process)
+    assert (out / "runs").is_dir()
+    assert not StudyFolder(out).work.exists()
 
 
 def test_what_was_done_before_an_interruption_is_kept(tiny_gpt2, reviews, tmp_path):

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 import lightune
+import tests
 from lightune.cli import ranks as cli_ranks
 from lightune.config import LoraConfig, MethodsConfig, ModelConfig, StudyConfig, TrainingConfig
 from lightune.errors import ConfigError, OutOfMemory
@@ -195,9 +196,10 @@ def test_what_is_wrong_with_the_options_is_said_once(config, tmp_path, torchrun)
 SHARDING = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
 SPREADING = """
 import os
+from pathlib import Path
 if "LIGHTUNE_RUN" in os.environ:
     from tests.training.sharing import spread_on_cpus
-    spread_on_cpus()
+    spread_on_cpus(Path(__file__).parent / "marks")
 """
 FOLLOWING = """
 from lightune.ranks import Meeting, ranks_from_environment
@@ -219,11 +221,13 @@ def test_arms_that_are_spread_over_ranks_answer_as_those_of_one_process(config, 
     )
     alone = run_study(config, tmp_path / "one", executor=in_process)
     (tmp_path / "sitecustomize.py").write_text(SPREADING)
+    marks = tmp_path / "marks"
+    marks.mkdir()
     ranks = Ranks(0, 2, 0, 2, "127.0.0.1", free_port(), {**SHARDING, "FSDP_CPU_RAM_EFFICIENT_LOADING": "false"})
     for name, value in {
         "MASTER_ADDR": ranks.host,
         "MASTER_PORT": str(ranks.port),
-        "PYTHONPATH": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(tests.__file__).parents[1])]),
         "OMP_NUM_THREADS": "1",
         "GLOO_SOCKET_IFNAME": "lo",
         "LIGHTUNE_WAIT_SECONDS": "120",
@@ -238,6 +242,7 @@ def test_arms_that_are_spread_over_ranks_answer_as_those_of_one_process(config, 
             assert other.wait(60) == 3
         finally:
             other.kill()
+    assert len(list(marks.iterdir())) == 2 * len(config.arms)
     for name in config.arms:
         assert arm(shared, name).status == "done", arm(shared, name).reason
         assert arm(shared, name).certificate is not None

@@ -113,8 +113,9 @@ def shared(folder: Path, jobs: Sequence[Job], size: int = 2, sharding: Mapping[s
     return Shared(folder, codes)
 
 
-def spread_on_cpus() -> None:
-    """Let accelerate spread a model over processes without GPUs: it leaves it out there, though torch can do it."""
+def spread_on_cpus(marks: Path | None = None) -> None:
+    """Let accelerate spread a model over processes without GPUs: it leaves it out there, though torch can do it. marks:
+    a folder that gets a file named by each process that does."""
     from accelerate import state
     from accelerate.utils import DistributedType
 
@@ -124,6 +125,8 @@ def spread_on_cpus() -> None:
         stock(self, *args, fsdp_plugin=fsdp_plugin, **kwargs)
         if fsdp_plugin is not None:
             self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, fsdp_plugin
+            if marks is not None:
+                (marks / str(os.getpid())).touch()
 
     state.AcceleratorState.__init__ = begin
 

@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str], debug: bool) -> int:
     try:
-        if words and words[0] != STUDY:
+        if words and words[0] in {verb.name for verb in app.registered_commands} - {STUDY}:
             check_alone(f"`lightune {words[0]}`")
         with _without_warnings(debug):
             code = app(list(words), standalone_mode=False)

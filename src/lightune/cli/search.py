@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
@@ -151,10 +150,10 @@ def search(
         seed=seed,
         keep_texts=not no_texts,
     )  # fmt: skip
-    from lightune.cli.search_view import print_trial, shown_trials
+    from lightune.cli.search_view import trials_view
     from lightune.search import Place, find_settings
 
-    with nullcontext() if quiet else nullcontext(print_trial) if as_json else shown_trials() as on_trial:
+    with trials_view(quiet, as_json) as on_trial:
         found = find_settings(
             config,
             out,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from lightune.cli.output import print_json, progress_console, seconds
 from lightune.search import Searched, Trial
@@ -13,11 +13,18 @@ from lightune.search.space import shown
 OnTrial = Callable[[Trial, Searched], None]
 
 
+def trials_view(quiet: bool, as_json: bool) -> AbstractContextManager[OnTrial | None]:
+    """What is to hear of the trials while it is open."""
+    if quiet:
+        return nullcontext()
+    return nullcontext(_print_trial) if as_json else _shown_trials()
+
+
 @contextmanager
-def shown_trials() -> Iterator[OnTrial]:
+def _shown_trials() -> Iterator[OnTrial]:
     """A line for each look at a trial; on a terminal, what is being done below them."""
     console = progress_console()
-    with console.status("reading the texts and the model, training the first trial") as status:
+    with console.status("reading the texts and the model, training") as status:
 
         def on_trial(trial: Trial, searched: Searched) -> None:
             console.print(_line(trial, searched), markup=False, soft_wrap=True)
@@ -26,8 +33,7 @@ def shown_trials() -> Iterator[OnTrial]:
         yield on_trial
 
 
-def print_trial(trial: Trial, searched: Searched) -> None:
-    """A look at a trial as an event."""
+def _print_trial(trial: Trial, searched: Searched) -> None:
     score = trial.scores[-1] if trial.scores else math.nan
     print_json(
         {

@@ -23,6 +23,8 @@ STORE_BYTES = 100_000_000
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
 SETTINGS = 4
 FRAME_HEAD = 9
+# Ray sets it when it starts a cluster.
+TOKEN_MODE = "RAY_AUTH_MODE"
 # Ray reads these when it starts a cluster's processes: nobody is told that it is used, and a task without a GPU is
 # left the environment that it has.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -138,8 +140,7 @@ def _init(ray: ModuleType, option: str, address: str) -> None:
 def _quiet(ray: ModuleType) -> Iterator[None]:
     """Keep what Ray says to programmers from people, and from others that it is used."""
     logger = logging.getLogger("ray")
-    # The last one is what Ray sets when it starts a cluster.
-    level, before = logger.level, {name: os.environ.get(name) for name in (*QUIET, "RAY_AUTH_MODE")}
+    level, before = logger.level, {name: os.environ.get(name) for name in (*QUIET, TOKEN_MODE)}
     logger.setLevel(logging.CRITICAL)
     # There is no option for what it prints to our standard output when a process of the cluster dies.
     printing = ray._private.worker
@@ -152,11 +153,25 @@ def _quiet(ray: ModuleType) -> Iterator[None]:
     finally:
         logger.setLevel(level)
         printing.print_to_stdstream = plain
+        if before[TOKEN_MODE] is None and TOKEN_MODE in os.environ:
+            _forget_token()
         for name, was in before.items():
             if was is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = was
+
+
+def _forget_token() -> None:
+    """Have this process ask nobody for a token any more, as it does once it has started a cluster: the next one, which
+    has none, could not keep an actor then, and would not say why. By what is private to Ray, as it does itself."""
+    try:
+        from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+    except ImportError:
+        return
+    os.environ[TOKEN_MODE] = "disabled"
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from lightune.clusters.nodes import Needs, Node, nodes
 # What tasks have told and nobody has fetched yet; what is beyond is not told, but for what has to be.
 TOLD_AT_ONCE = 1000
 MUST_SECONDS = 5.0
+# For the process that listens to begin, before the first task does.
+LISTENS_SECONDS = 60.0
 # So long no node may be there for a task before that is its end: one may come back, or be on its way.
 PLACE_SECONDS = 60.0
 LOOK_SECONDS = 2.0
@@ -246,14 +248,15 @@ class _Teller:
 
 
 def _queue(ray: ModuleType) -> Any:
-    """On this node, whose end is the end of whoever listens too. It listens from now on: what is told while its process
-    is still on its way would be lost."""
+    """On this node, whose end is the end of whoever listens too. It is waited for: a task that ends before its process
+    is there would not be heard of."""
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
     made = Queue(TOLD_AT_ONCE, actor_options={"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here})
-    made.size()
+    with contextlib.suppress(ray.exceptions.RayError):  # only progress is lost without it
+        ray.get(made.actor.qsize.remote(), timeout=LISTENS_SECONDS)
     return made
 
 

@@ -50,11 +50,14 @@ def save_adapter(model: nn.Module, folder: Path, base: str) -> None:
     if getattr(config, "rank_pattern", None) and config.peft_type is peft.PeftType.ADALORA:
         # Of the last step, which need not be the best one. Ranks that were given up are zeros, and are saved as such.
         config.rank_pattern = None
-    for name, value in vars(config).items():
-        if isinstance(value, set):  # peft would write it in an order that each process draws anew
-            setattr(config, name, sorted(value))
-    with quiet_peft():
-        model.save_pretrained(str(folder), save_embedding_layers=False)
+    # peft would write them in an order that each process draws anew.
+    unordered = {name: value for name, value in vars(config).items() if isinstance(value, set)}
+    vars(config).update({name: sorted(value) for name, value in unordered.items()})
+    try:
+        with quiet_peft():
+            model.save_pretrained(str(folder), save_embedding_layers=False)
+    finally:
+        vars(config).update(unordered)
 
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:

@@ -99,7 +99,10 @@ def _run_study(
                     on_event(Event("kept", run.key, record=done[run.key], title=run.title))
             done |= _records(fleet, specs, {run.key: run.title for run in fingerprints}, on_event)
         finally:
-            shutil.rmtree(folder.work, ignore_errors=True)
+            try:
+                shutil.rmtree(folder.work, ignore_errors=True)
+            finally:  # once more, where a signal came in the midst of it
+                shutil.rmtree(folder.work, ignore_errors=True)
         records = [done[run.key] for run in fingerprints]
         result = collect(folder, records, splits, config, {**environment(), **fleet.facts()}, _said(on_event))
         texts = dict(zip(splits.test.row_ids, splits.test.texts, strict=True)) if config.keep_texts else {}
