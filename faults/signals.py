@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soak.table import Line
+from soak.table import Line, say
 
 from faults.command import command
 from faults.ladder import difference, done_runs, make_ladder, outcome
@@ -123,6 +123,8 @@ def _left_within(heard: list[Sent]) -> str:
 
 
 def _wrongs(wrong: list[str]) -> str:
+    for one in wrong:
+        say(f"signals: {one}")
     return f"; {len(wrong)} WRONG, {wrong[0]}" if wrong else ""
 
 
