@@ -30,6 +30,20 @@ def test_a_signal_is_an_exception(number, raised):
         signal.raise_signal(number)
 
 
+class Signals:
+    """Python calls this while a class is made."""
+
+    def __set_name__(self, owner, name):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_that_became_another_exception_is_one_still():
+    with pytest.raises(Terminated), terminable() as stop, stop.itself():
+        type("Made", (), {"it": Signals()})
+    with pytest.raises(KeyError), terminable() as stop, stop.itself():
+        raise KeyError
+
+
 def _signalled_while_it_cleans_up(number, cleaned):
     try:
         signal.raise_signal(number)

@@ -27,26 +27,54 @@ class Terminated(BaseException):
     """The process was asked to end."""
 
 
+class Stop:
+    """What a process was told. number: of the first signal; None where there was none."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._first = 0.0
+
+    def heard(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """The handler."""
+        now = time.monotonic()
+        if self.number is None:
+            self.number, self._first = number, now
+        elif now - self._first < ECHO_SECONDS:
+            return
+        raise _exception(number)
+
+    @contextmanager
+    def itself(self) -> Iterator[None]:
+        """Raise what was heard in place of an exception that it became on its way: Python makes a RuntimeError of any
+        that comes while a class is made, and libraries one of their own of what they were stopped in."""
+        try:
+            yield
+        except Exception:
+            if self.number is None:
+                raise
+            raise _exception(self.number) from None
+
+
 @contextmanager
-def terminable(last_word: LastWord | None = None) -> Iterator[None]:
+def terminable(last_word: LastWord | None = None) -> Iterator[Stop]:
     """Within it SIGTERM raises Terminated and SIGINT KeyboardInterrupt, in the main thread; a second signal that is
-    none of the first one's raises once more. Handlers that were there before are put back.
+    none of the first one's raises once more. Handlers that were there before are put back. Yields what is heard.
 
     last_word: called with the signal's number in another thread where the process has not left LEAVE_SECONDS after it
     heard a signal, as in a computation that does not come back to Python; it has to end the process. A SIGINT that is
     ignored stays so, and one that is handled otherwise by then is left to whoever does.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield Stop()
         return
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         numbers.append(signal.SIGINT)
-    stop = _Stop()
+    stop = Stop()
     before = {number: signal.signal(number, stop.heard) for number in numbers}
     try:
         with _watched(stop, last_word):
-            yield
+            yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -83,23 +111,12 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-class _Stop:
-    """What has been heard so far."""
-
-    def __init__(self) -> None:
-        self._first: float | None = None
-
-    def heard(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        now = time.monotonic()
-        if self._first is None:
-            self._first = now
-        elif now - self._first < ECHO_SECONDS:
-            return
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+def _exception(number: int) -> BaseException:
+    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
 
 
 @contextmanager
-def _watched(stop: _Stop, last_word: LastWord | None) -> Iterator[None]:
+def _watched(stop: Stop, last_word: LastWord | None) -> Iterator[None]:
     """Have a thread told of signals too, by the system: a handler waits for the main thread to come back to Python."""
     if last_word is None:
         yield
@@ -120,7 +137,7 @@ def _watched(stop: _Stop, last_word: LastWord | None) -> Iterator[None]:
         ours.close()
 
 
-def _watch(signals: socket.socket, stop: _Stop, left: threading.Event, last_word: LastWord) -> None:
+def _watch(signals: socket.socket, stop: Stop, left: threading.Event, last_word: LastWord) -> None:
     while heard := signals.recv(1):
         number = heard[0]
         if signal.getsignal(number) == stop.heard:

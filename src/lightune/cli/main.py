@@ -22,7 +22,7 @@ from lightune.disk import disk_fault
 from lightune.errors import LightuneError
 from lightune.printable import printable
 from lightune.ranks import is_follower, is_launched
-from lightune.signals import Terminated, terminable
+from lightune.signals import Stop, Terminated, terminable
 from lightune.version import VERSION
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -74,15 +74,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     words = [word for word in arguments if word != "--debug"]
     # What is said at the end is said within it: a second signal must not cut that off.
-    with terminable(lambda number: _leave(number, words)):
-        return _run(words, debug=len(words) < len(arguments))
+    with terminable(lambda number: _leave(number, words)) as stop:
+        return _run(words, debug=len(words) < len(arguments), stop=stop)
 
 
-def _run(words: Sequence[str], debug: bool) -> int:
+def _run(words: Sequence[str], debug: bool, stop: Stop) -> int:
     try:
         if words and words[0] in {verb.name for verb in app.registered_commands} - {STUDY}:
             check_alone(f"`lightune {words[0]}`")
-        with _without_warnings(debug):
+        with stop.itself(), _without_warnings(debug):
             code = app(list(words), standalone_mode=False)
         if code == INTERRUPTED:  # what typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
