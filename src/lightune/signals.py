@@ -49,7 +49,7 @@ class Stop:
         that comes while a class is made, and libraries one of their own of what they were stopped in."""
         try:
             yield
-        except Exception:
+        except Exception:  # of whatever kind: who makes another exception of a signal's chooses
             if self.number is None:
                 raise
             raise _exception(self.number) from None
