@@ -54,6 +54,10 @@ def _template(place: Place) -> None:
     (place.outside / "templates" / "odd.jinja").write_text("x", encoding="utf-8")
 
 
+def _without_tokenizer(place: Place) -> None:
+    (place.folder / "tokenizer.json").unlink()
+
+
 def _cut_off(place: Place) -> None:
     path = place.folder / WEIGHTS
     path.write_bytes(path.read_bytes()[:5000])
@@ -120,10 +124,21 @@ MODELS = [
     Poison("half of the weights", "model", tensors(WEIGHTS, half)),
     Poison("no head", "model", tensors(WEIGHTS, lambda found: found.pop("score.weight"))),
     Poison("weights cut off", "model", _cut_off),
+    # Paths that transformers wrote once and passes over where the tokenizer is whole.
     Poison(
-        "a tokenizer elsewhere", "model", edit(TOKENIZER, tokenizer_file="OUTSIDE/model/tokenizer.json"), accepts=True
+        "a tokenizer elsewhere", "model", edit(TOKENIZER, tokenizer_file="OUTSIDE/model/tokenizer.json"), UNVERIFIED
     ),
-    Poison("a vocabulary elsewhere", "model", edit(TOKENIZER, vocab_file="OUTSIDE/model/vocab.json")),
+    Poison("a vocabulary elsewhere", "model", edit(TOKENIZER, vocab_file="OUTSIDE/model/vocab.json"), UNVERIFIED),
+    Poison(
+        "a tokenizer elsewhere alone",
+        "model",
+        both(edit(TOKENIZER, tokenizer_file="OUTSIDE/model/tokenizer.json"), _without_tokenizer),
+    ),
+    Poison(
+        "a vocabulary elsewhere alone",
+        "model",
+        both(edit(TOKENIZER, vocab_file="OUTSIDE/model/vocab.json"), _without_tokenizer),
+    ),
     Poison(
         "versions of a tokenizer elsewhere",
         "model",
