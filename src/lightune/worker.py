@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lightune.ranks.environment import RUN
 from lightune.signals import Terminated, leave, stoppable
 
 # A bar that moves ten times a second is enough.
@@ -116,7 +115,5 @@ def _leave_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    left_with = main(sys.argv[1:])
-    if left_with == TERMINATED or RUN in os.environ:
-        leave(left_with)  # the study waits, and has seconds; a process group whose others have gone may never end
-    sys.exit(left_with)
+    # All is written, and the study waits; of a process group whose others have gone, torch may never let go.
+    leave(main(sys.argv[1:]))
