@@ -78,6 +78,18 @@ CASES = [
     case("top blocks", TINY, IMDB, "lora", (900, 200, 256), max_steps=80, top_blocks=2, evaluations=4),
     case("long and accumulated", TINY, IMDB, "dora,full", (300, 100, 512), max_steps=15, accumulation=2),
     case("gpt2, long", GPT2, IMDB, "lora", (48, 24, 512), max_steps=6, evaluations=2),
+    # What saving and certifying take, and padded methods' memory, were looked over once more on those above. These were
+    # chosen before they were first run, and run once.
+    case("padded, real", TINY, IMDB, "prefix-tuning,p-tuning", (800, 200, 160), max_steps=60, batch_size=12),
+    case("ranks that move", "embedded", "embedded", "adalora,loha", (600, 300, 80), max_steps=80, batch_size=24),
+    case("no models", TINY, IMDB, "majority,tfidf", (6000, 2000, 256)),
+    case("wide batches", TINY, IMDB, "rslora", (1200, 300, 200), max_steps=40, batch_size=48, evaluations=3),
+    case("biases", TINY, IMDB, "bitfit,ln-tuning", (700, 250, 192), max_steps=60),
+    case("many steps", "embedded", "embedded", "lora,full", (1500, 300, 64), max_steps=300, evaluations=6),
+    case("one block", TINY, IMDB, "lora", (1500, 300, 200), max_steps=120, top_blocks=1),
+    case("three seeds", TINY, IMDB, "lora", (400, 150, 300), {"seeds": 3}, max_steps=30),
+    case("gpt2, accumulated", GPT2, IMDB, "dora", (64, 40, 200), max_steps=5, accumulation=2, batch_size=8),
+    case("gpt2, padded", GPT2, IMDB, "prefix-tuning", (64, 32, 160), max_steps=8, batch_size=8, evaluations=2),
 ]
 
 

@@ -47,7 +47,8 @@ def test_each_arm_is_told_and_nothing_is_written(
     assert lora.predict_seconds > 0
     assert lora.seconds > lora.fit_seconds + lora.predict_seconds
     assert lora.peak_memory_bytes > 50e6
-    assert found.seconds == pytest.approx(sum(arm.seconds for arm in found.arms))
+    beside = found.seconds - sum(arm.seconds for arm in found.arms)
+    assert 0 < beside < found.took_seconds  # the data read and looked over, as the study does first
     assert list(scratch.iterdir()) == []
 
 
@@ -123,7 +124,7 @@ def test_an_arm_that_cannot_be_rehearsed_leaves_the_others(config: StudyConfig) 
 
     found = estimate_study(replace(config, arms=("majority", "probe")), rehearse=broken)
     assert [arm.reason for arm in found.arms] == [None, "it broke"]
-    assert found.seconds == found.arms[0].seconds
+    assert 0 < found.seconds - found.arms[0].seconds < found.took_seconds
 
 
 @pytest.mark.full

@@ -11,11 +11,12 @@ from lightune.records import Splits
 from lightune.study.estimating.costs import Told
 from lightune.study.estimating.work import Work
 
-# How often a certificate has its rows answered for: in memory, loaded, alone, padded on either side, merged, in new
-# processes and by stock libraries. Some arms have fewer of these lines.
-PASSES = 10
-# How often it loads the model, at most.
-LOADS = 4
+# How often a certificate has its rows answered for: in batches, by what is in memory, loaded, merged, in a new process,
+# and padded on either side; as long as the longest row, on either side; each alone, by what is loaded and by stock
+# libraries, beside the adapter and merged. Some arms have fewer of these lines.
+IN_BATCHES, LONG, ALONE = 6, 2, 3
+# How often it loads the model, at most: from disk, to merge it, in a new process, and twice by stock libraries.
+LOADS = 5
 ROWS = 64
 
 
@@ -27,9 +28,22 @@ def certificate_seconds(told: Told, splits: Splits, loading: float) -> float:
     waits = told.seen.startup
     if not arm_kind(told.asked.spec.arm).needs_model:
         return waits
-    rows = np.linspace(0, len(splits.test) - 1, num=min(ROWS, len(splits.test)), dtype=np.int64)
-    once = told.answer_speed().seconds(told.work(splits.test.take(rows)))
-    return waits + PASSES * once + LOADS * loading
+    chosen = np.linspace(0, len(splits.test) - 1, num=min(ROWS, len(splits.test)), dtype=np.int64)
+    rows = splits.test.take(chosen)
+    lengths = told.reading.lengths(rows)
+    speed = told.answer_speed()
+    return (
+        waits
+        + IN_BATCHES * speed.seconds(told.work(rows))
+        + LONG * speed.seconds(_evenly(lengths.max(), len(rows)))
+        + ALONE * sum(speed.seconds(_evenly(length, 1)) for length in lengths)
+        + LOADS * loading
+    )
+
+
+def _evenly(length: int, rows: int) -> Work:
+    """Of one batch of rows that are all of one length."""
+    return Work(1, 1, int(rows * length), int(rows * length**2))
 
 
 def questions_seconds(told: Told, texts: Sequence[str]) -> float:

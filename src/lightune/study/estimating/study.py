@@ -39,6 +39,7 @@ def estimate_study(
     config = replace(config, arms=tuple(settled(arm) for arm in config.arms))
     splits = load_splits(config.data)
     preflight(config, splits)
+    begun = time.perf_counter() - start  # as the study will
     reading = read(config, splits) if any(arm_kind(arm).needs_model for arm in config.arms) else Reading(None)
     runs = plan_runs(config, splits)
     free = available_memory_bytes()
@@ -54,7 +55,7 @@ def estimate_study(
     behaviour = _behaviour_seconds(config, splits, [told for _, told in found if told is not None])
     return StudyEstimate(
         arms=arms,
-        seconds=behaviour + sum(arm.seconds for arm in arms),
+        seconds=begun + behaviour + sum(arm.seconds for arm in arms),
         behaviour_seconds=behaviour,
         peak_memory_bytes=max((arm.run.peak_memory_bytes for arm in arms if arm.run is not None), default=0),
         free_memory_bytes=free,

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from lightune.study.estimating.costs import Told
     from lightune.training import Recipe
 
-# oneDNN keeps what it needs for a product of each size it has met, up to a number of products: of so many sizes of a
-# micro-batch, as resident memory grew in trainings of four to six blocks.
-SIZES = 50
+# oneDNN keeps what it needs for each of the last 1,024 products that differ in size or kind: of so many sizes of a
+# micro-batch, with six of them each, up to which resident memory grew in a long training.
+SIZES = 170
 
 
 class Training:
