@@ -1,4 +1,4 @@
-"""How near `lightune study --estimate` comes: studies estimated, then run, none of them used to fit anything.
+"""How near `lightune study --estimate` comes: studies estimated, then run.
 
     python benchmarks/estimating.py [--shared FOLDER] [--only 1,4] [--json FILE] [--repeat N]
 
@@ -71,7 +71,7 @@ CASES = [
     case(
         "gpt2, short", GPT2, IMDB, "lora,full", (96, 32, 96), {"lora": LoraConfig(rank=32)}, max_steps=10, evaluations=1
     ),
-    # The method was looked over on those above. These were chosen before they were first run, and run once.
+    # The method was looked over on those above. These were chosen before they were first run.
     case("padded methods", "embedded", "embedded", "prefix-tuning,bitfit", (500, 150, 96), max_steps=60),
     case("two seeds", "embedded", "embedded", "majority,probe,pissa", (700, 250, 80), {"seeds": 2}, max_steps=70),
     case("small batches", TINY, IMDB, "tfidf,lora", (2000, 300, 128), max_steps=150, batch_size=8),
