@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lightune.errors import RunError
+from lightune.signals import leave
 
 PRELOADED = ("transformers", "peft", "lightune.inference")
 
@@ -177,4 +178,4 @@ def _answer(job: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))  # who asked is gone, and is not to be outlived by seconds
