@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lightune.errors import MachineError
 from lightune.search import running
 from lightune.search.address import address_of
 from lightune.search.budget import Budget
@@ -15,8 +16,9 @@ from lightune.search.halving import next_job
 from lightune.search.running import Run
 from lightune.search.space import RATE, Between, Space
 from lightune.search.spec import Facts, Outcome, Work
-from lightune.search.store import opened
-from lightune.search.trial import Searched
+from lightune.search.store import TrialStore, opened
+from lightune.search.trial import RUNNING, WAITING, Searched
+from lightune.signals import Terminated
 
 RUNGS = (10, 30, 90)
 SPACE = Space((Between(RATE, 1e-4, 1e-2),), {RATE: 1e-3})
@@ -89,3 +91,55 @@ def test_one_that_time_ended_is_done_where_the_next_trial_would_be_a_shorter_job
         assert jobs > 0
         assert len(more.trials) > len(found.trials)
         assert search(Budget(minutes=2 * MINUTES)) == (more, 0)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["begun", "claim", "scored"])
+@pytest.mark.parametrize("after", [True, False])
+def test_a_signal_beside_what_is_kept_leaves_no_trial_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: bool
+) -> None:
+    """Right before a trial is written or right after, when nothing else knows of it yet."""
+    stock = getattr(TrialStore, name)
+
+    def cut_off(self, *given):
+        if after:
+            stock(self, *given)
+        raise Terminated
+
+    tmp_path.joinpath("search").mkdir()
+    with opened(address_of(tmp_path / "search", None, "out")) as store:
+        store.begin(Searched("print", "loss", RUNGS))
+        run = Run(store, read(store), SPACE, Budget(trials=9), 0, "lora")
+        with monkeypatch.context() as patched:
+            patched.setattr(TrialStore, name, cut_off)
+            with pytest.raises(Terminated):
+                run.with_crew(Dice([0.0]), None)
+        left = read(store)
+        assert RUNNING not in {trial.state for trial in left.trials}
+        found = Run(store, left, SPACE, Budget(trials=9), 0, "lora").with_crew(Dice([0.0]), None)
+        assert {RUNNING, WAITING}.isdisjoint(trial.state for trial in found.trials)
+
+
+@pytest.mark.full
+def test_a_trial_that_another_process_is_at_stays_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = TrialStore.begun
+
+    def too_late(self, *given):
+        stock(self, *given)
+        raise MachineError("another process has added a trial")
+
+    tmp_path.joinpath("search").mkdir()
+    with opened(address_of(tmp_path / "search", None, "out")) as store:
+        store.begin(Searched("print", "loss", RUNGS))
+        monkeypatch.setattr(TrialStore, "begun", too_late)
+        run = Run(store, read(store), SPACE, Budget(trials=9), 0, "lora")
+        with pytest.raises(MachineError):
+            run.with_crew(Dice([0.0]), None)
+        assert [trial.state for trial in read(store).trials] == [RUNNING]
+
+
+def read(store: TrialStore) -> Searched:
+    kept = store.read()
+    assert kept is not None
+    return kept

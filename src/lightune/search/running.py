@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from typing import Any
 
+from lightune.errors import MachineError
 from lightune.search.budget import Budget
 from lightune.search.crew import Crew
 from lightune.search.halving import Job
@@ -23,10 +24,11 @@ MOST_TRIES = 3
 DIVERGED = "the training diverged"
 
 
-def recovered(store: TrialStore, searched: Searched) -> Searched:
-    """The search with no trial at work: what a process that is gone was at is to be done again."""
+def recovered(store: TrialStore, searched: Searched, numbers: Container[int] | None = None) -> Searched:
+    """The search with no trial at work: what a process that is gone was at is to be done again. numbers: of these
+    trials alone."""
     for trial in searched.trials:
-        if trial.state == RUNNING:
+        if trial.state == RUNNING and (numbers is None or trial.number in numbers):
             trial = _left(trial, searched)
             store.left(trial)
             searched = searched.with_trial(trial)
@@ -69,21 +71,26 @@ class Run:
         try:
             while True:
                 while len(at_work) < crew.size and (job := self.budget.next(self.searched, self._spent)) is not None:
-                    trial = self._begun(job)
-                    at_work.add(trial.number)
+                    at_work.add(job.number)  # first: a signal may come as soon as the trial is kept
+                    try:
+                        trial = self._begun(job)
+                    except MachineError:
+                        at_work.discard(job.number)  # it is another process's
+                        raise
                     crew.train(Work(trial.number, trial.values, job.rung))
                 if not at_work and self.budget.next(self.searched, self._spent) is None:
                     return ended(self.store, self.searched, self._spent, self.budget.within(self.searched))
                 outcome = crew.ended()
                 if outcome is None:
                     continue
-                at_work.discard(outcome.number)
                 trial = self._kept(outcome)
+                at_work.discard(outcome.number)
                 if on_trial is not None:
                     on_trial(trial, self.searched)
         finally:
-            if at_work:
-                recovered(self.store, self.searched)
+            # As they are kept: what was cut off may be known here alone, or there alone.
+            if at_work and (kept := self.store.read()) is not None:
+                recovered(self.store, kept, at_work)
 
     @property
     def _spent(self) -> float:
