@@ -107,8 +107,8 @@ def run(work: Path, count: int = 100_000, warm: int = WARM, control: int = 1_000
 
 
 def leak(work: Path, count: int) -> Grown:
-    """A server that keeps 256 KiB of each batch."""
-    with serving(fake(0.0, leak=2**18), work / "leak.log") as server:
+    """A server that keeps 1 MiB of each batch: requests that come together share one, so the batches are fewer."""
+    with serving(fake(0.0, leak=MIB), work / "leak.log") as server:
         return watched(server, count, count // 5, parts=2)
 
 
