@@ -224,6 +224,10 @@ class FittedAdapter(FittedModel):
             settings = {"quantised": NF4} if self.method.quantised else {}
             manifest = self.manifest(ADAPTER, head=head, settings=settings, temperature=temperature)
             save_adapter_artifact(folder, self.model, self.base.head.modules, tokenizer, manifest)
+        return self.stock_route()
+
+    def stock_route(self) -> str:
+        """How stock libraries come to its answers, as `save` returns it."""
         if self.base.source.untrained:
             return "none: the base's folder holds no weights that stock peft could load"
         return stock_route(self.model, self.method)

@@ -2,7 +2,7 @@
 
 from lightune.artifacts import CERTIFICATE, read_certificate
 from lightune.certification.certify import REFERENCE, certify, kept_reference, write_certificate
-from lightune.certification.texts import CheckedTexts, choose_texts, with_odd_texts
+from lightune.certification.texts import CheckedTexts, choose_rows, choose_texts, with_odd_texts
 from lightune.certification.verify import verify
 from lightune.certification.works import Tried, try_method, try_methods
 
@@ -12,6 +12,7 @@ __all__ = [
     "CheckedTexts",
     "Tried",
     "certify",
+    "choose_rows",
     "choose_texts",
     "kept_reference",
     "read_certificate",

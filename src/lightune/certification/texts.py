@@ -23,12 +23,17 @@ class CheckedTexts:
 
 
 def choose_texts(rows: Rows, encoder: Encoder | None) -> CheckedTexts:
-    """Take REAL_ROWS rows (all, where there are fewer): the longest, the shortest, and others spread over `rows`; and
-    beside them an empty text, and one that is cut where none of these is. encoder: of a model with a limit."""
+    """Take the rows of `choose_rows`, and beside them an empty text, and one that is cut where none of these is.
+    encoder: of a model with a limit."""
+    chosen = choose_rows(rows)
+    return with_odd_texts([rows.texts[at] for at in chosen], [rows.row_ids[at] for at in chosen], encoder)
+
+
+def choose_rows(rows: Rows) -> list[int]:
+    """Places of REAL_ROWS rows (all, where there are fewer): the longest, the shortest, others spread over `rows`."""
     order = np.argsort([len(text) for text in rows.texts], kind="stable")
     spread = np.linspace(0, len(rows) - 1, num=min(REAL_ROWS, len(rows)), dtype=np.int64).tolist()
-    chosen = list(dict.fromkeys([int(order[-1]), int(order[0]), *spread, *order.tolist()]))[:REAL_ROWS]
-    return with_odd_texts([rows.texts[at] for at in chosen], [rows.row_ids[at] for at in chosen], encoder)
+    return list(dict.fromkeys([int(order[-1]), int(order[0]), *spread, *order.tolist()]))[:REAL_ROWS]
 
 
 def with_odd_texts(texts: Sequence[str], row_ids: Sequence[str], encoder: Encoder | None) -> CheckedTexts:

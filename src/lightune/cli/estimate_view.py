@@ -26,6 +26,7 @@ def estimate_view(found: StudyEstimate) -> Group:
     for arm in found.arms:
         table.add_row(*_cells(arm))
     lines = [Text(f"{arm.arm}: {arm.reason}") for arm in found.arms if arm.run is None]
+    lines.append(Text(f"Reading the data and looking over the models: {seconds(found.begun_seconds)}."))
     if found.behaviour_seconds:
         lines.append(Text(f"Behaviour checks: {seconds(found.behaviour_seconds)}."))
     lines.append(

@@ -31,11 +31,16 @@ class ArmEstimate:
 
 @dataclass(frozen=True)
 class StudyEstimate:
-    """What a study is predicted to take on this machine. seconds, peak_memory_bytes: of all arms that could be told;
-    runs come one after the other, so memory is the largest of theirs. notes: what the figures leave out."""
+    """What a study is predicted to take on this machine.
+
+    seconds, peak_memory_bytes: of all arms that could be told; runs come one after the other, so memory is the largest
+    of theirs. begun_seconds: of these, reading the data and looking over the models before the first run, downloads
+    that were waited for among them. notes: what the figures leave out.
+    """
 
     arms: tuple[ArmEstimate, ...]
     seconds: float
+    begun_seconds: float
     behaviour_seconds: float
     peak_memory_bytes: int
     free_memory_bytes: int

@@ -3,47 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from lightune.arms import arm_kind
+from lightune.catalogue import METHODS
 from lightune.records import Splits
 from lightune.study.estimating.costs import Told
-from lightune.study.estimating.work import Work
+from lightune.study.estimating.work import Lengths, Work, work_of
 
-# How often a certificate has its rows answered for: in batches, by what is in memory, loaded, merged, in a new process,
-# and padded on either side; as long as the longest row, on either side; each alone, by what is loaded and by stock
-# libraries, beside the adapter and merged. Some arms have fewer of these lines.
-IN_BATCHES, LONG, ALONE = 6, 2, 3
-# How often it loads the model, at most: from disk, to merge it, in a new process, and twice by stock libraries.
-LOADS = 5
-ROWS = 64
+# Rows of a padded pass, as a certificate makes them, and how many rows end in a special token.
+PADDED_ROWS, ENDED = 8, 8
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How often a certificate has its texts answered for. batches: as a prediction; padded: to their own longest, and
+    long: to the longest of all, once on either side each; alone: each by itself; loads: models loaded for that."""
+
+    batches: int
+    padded: int
+    long: int
+    alone: int
+    loads: int
+
+
+def passes_of(arm: str, route: str | None) -> Passes:
+    """Of this arm's certificate. route: how stock libraries come to its answers, as an arm tells it."""
+    method = METHODS.get(arm)
+    if method is None and arm not in ("pretrained", "full"):
+        # By what is in memory, what is loaded here, and in a new process; and each text alone.
+        return Passes(batches=3, padded=0, long=0, alone=1, loads=2)
+    merges = method is not None and "merge" not in method.cannot
+    exported = merges or arm == "full"
+    stock = route == "adapter"
+    return Passes(
+        batches=3 + merges,
+        padded=2,
+        long=2,
+        alone=1 + exported + stock,
+        # A method is loaded to be merged also where it turns out that it cannot be.
+        loads=2 + exported + stock + (method is not None),
+    )
 
 
 def certificate_seconds(told: Told, splits: Splits, loading: float) -> float:
-    """About how long saving and certifying take: answers for ROWS of the test rows, and models loaded again.
+    """About how long saving and certifying take: answers for some of the test rows, and models loaded again.
 
     It waits for a process that loads the libraries anew, as the rehearsal's did.
     """
     waits = told.seen.startup
     if not arm_kind(told.asked.spec.arm).needs_model:
         return waits
-    chosen = np.linspace(0, len(splits.test) - 1, num=min(ROWS, len(splits.test)), dtype=np.int64)
-    rows = splits.test.take(chosen)
-    lengths = told.reading.lengths(rows)
+    lengths = checked_lengths(told, splits)
+    passes = passes_of(told.asked.spec.arm, told.seen.route)
     speed = told.answer_speed()
-    return (
-        waits
-        + IN_BATCHES * speed.seconds(told.work(rows))
-        + LONG * speed.seconds(_evenly(lengths.max(), len(rows)))
-        + ALONE * sum(speed.seconds(_evenly(length, 1)) for length in lengths)
-        + LOADS * loading
-    )
+    work = [
+        *[told.work_of(lengths)] * passes.batches,
+        *[_padded(lengths)] * passes.padded,
+        *[_evenly(lengths.max(), len(lengths))] * passes.long,
+        *[_evenly(length, 1) for length in lengths] * passes.alone,
+    ]
+    if passes.padded:
+        # Rows that end in a special token: alone, together, and without it.
+        ended = lengths[:ENDED]
+        work += [_evenly(length, 1) for length in ended] + [_padded(ended)] * 2
+    return waits + sum(speed.seconds(one) for one in work) + passes.loads * loading
+
+
+def checked_lengths(told: Told, splits: Splits) -> Lengths:
+    """Tokens of each text of a certificate: rows of the test split, an empty text, and one as long as the model reads
+    where none of these is."""
+    from lightune.certification import choose_rows
+
+    own = told.reading.lengths(splits.test.take(np.asarray(choose_rows(splits.test))))
+    limit = told.reading.limit
+    return np.array([*own, 1, *([limit] if own.max() < limit else [])], dtype=np.int64)
+
+
+def _padded(lengths: Lengths) -> Work:
+    order = np.argsort(lengths, kind="stable")
+    batches = [order[at : at + PADDED_ROWS].tolist() for at in range(0, len(order), PADDED_ROWS)]
+    return work_of(lengths, batches, packed=False)
 
 
 def _evenly(length: int, rows: int) -> Work:
-    """Of one batch of rows that are all of one length."""
-    return Work(1, 1, int(rows * length), int(rows * length**2))
+    """Of `rows` rows that are all of one length."""
+    return Work(1, -(-rows // PADDED_ROWS), int(rows * length), int(rows * length**2))
 
 
 def questions_seconds(told: Told, texts: Sequence[str]) -> float:

@@ -16,7 +16,7 @@ from lightune.study.estimating.rehearsal import FEATURES as FEATURE
 from lightune.study.estimating.rehearsal import STEP, FitSeen, Rehearsal
 from lightune.study.estimating.speed import Growth, Speed, fit_speed
 from lightune.study.estimating.training import Training
-from lightune.study.estimating.work import Work, answering_work
+from lightune.study.estimating.work import Lengths, Work, answering_work
 
 # Of a row of tokens, beside four bytes a token: what numpy and Python keep about an array.
 ROW_BYTES, TOKEN_BYTES = 160, 4
@@ -43,11 +43,15 @@ class Told:
 
     def work(self, rows: Rows) -> Work:
         """Of answering for `rows`."""
-        from lightune.compute import Layout
-
         if not arm_kind(self.asked.spec.arm).needs_model:
             return Work(calls=1, tokens=int(characters(rows).sum()))
-        return answering_work(self.reading.lengths(rows), Layout(self.plan is None or self.plan.packed))
+        return self.work_of(self.reading.lengths(rows))
+
+    def work_of(self, lengths: Lengths) -> Work:
+        """Of answering for texts of so many tokens with the model."""
+        from lightune.compute import Layout
+
+        return answering_work(lengths, Layout(self.plan is None or self.plan.packed))
 
     def answer_speed(self) -> Speed:
         """Of predictions, encoding included; the first one warmed up."""

@@ -16,13 +16,15 @@ from lightune.study.estimating.work import Lengths
 @dataclass(frozen=True)
 class Reading:
     """tokens: of each text by its row id; None where no arm of the study has a model. second_per_token: of encoding.
-    weights: parameters of the model; width: of its hidden states; blocks: how many it has."""
+    weights: parameters of the model; width: of its hidden states; blocks: how many it has; limit: tokens that it reads
+    of a text."""
 
     tokens: Mapping[str, int] | None
     second_per_token: float = 0.0
     weights: int = 0
     width: int = 0
     blocks: int = 0
+    limit: int = 0
 
     def lengths(self, rows: Rows) -> Lengths:
         """Tokens of each row, or its characters where there is no model: int64 [rows]."""
@@ -54,4 +56,4 @@ def read(config: StudyConfig, splits: Splits) -> Reading:
     each = (time.perf_counter() - start) / max(sum(found.values()), 1)
     weights = weight_bytes(source.config, len(splits.label_names)) // FLOAT32
     blocks = int(getattr(source.config, "num_hidden_layers", 0))
-    return Reading(found, each, weights, int(source.config.hidden_size), blocks)
+    return Reading(found, each, weights, int(source.config.hidden_size), blocks, limit)

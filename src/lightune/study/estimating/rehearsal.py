@@ -77,13 +77,17 @@ class AnswerSeen:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What was seen of an arm. startup: seconds until its process had the study's rows; layouts: bytes of weights laid
-    out beforehand where it answers for many texts; reason: why nothing was seen."""
+    """What was seen of an arm.
+
+    startup: seconds until its process had the study's rows; layouts: bytes of weights laid out beforehand where it
+    answers for many texts; route: an adapter's way to stock libraries; reason: why nothing was seen.
+    """
 
     startup: float = 0.0
     fits: tuple[FitSeen, ...] = ()
     answers: tuple[AnswerSeen, ...] = ()
     layouts: int = 0
+    route: str | None = None
     reason: str | None = None
 
 
@@ -103,6 +107,7 @@ class Marks:
 
 def rehearse(spec: RehearsalSpec) -> Rehearsal:
     """Fit and ask the arm on the rows of `spec`, in this process, which should have done nothing else."""
+    from lightune.arms.adapter import FittedAdapter
     from lightune.compute import has_room
 
     splits = portion(read_splits(Path(spec.data)), spec.config, spec.key)
@@ -121,7 +126,8 @@ def rehearse(spec: RehearsalSpec) -> Rehearsal:
         predicted = fitted.predict_each(splits.test.take(_at(rows)))
         answers.append(AnswerSeen(predicted.seconds, held, peak_memory_bytes()))
     layouts = _layouts(fitted, training=False)
-    return Rehearsal(startup, tuple(fits), tuple(answers), layouts if has_room(layouts) else 0)
+    route = fitted.stock_route() if isinstance(fitted, FittedAdapter) else None
+    return Rehearsal(startup, tuple(fits), tuple(answers), layouts if has_room(layouts) else 0, route)
 
 
 def _fit(spec: RehearsalSpec, splits: Splits, train: Rows, validation: Rows, at: int) -> tuple[FitSeen, Fitted]:

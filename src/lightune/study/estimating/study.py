@@ -56,6 +56,7 @@ def estimate_study(
     return StudyEstimate(
         arms=arms,
         seconds=begun + behaviour + sum(arm.seconds for arm in arms),
+        begun_seconds=begun,
         behaviour_seconds=behaviour,
         peak_memory_bytes=max((arm.run.peak_memory_bytes for arm in arms if arm.run is not None), default=0),
         free_memory_bytes=free,
