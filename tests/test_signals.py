@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -128,6 +129,63 @@ def test_a_worker_heeds_its_parent_once_and_no_terminal():
         with pytest.raises(Terminated):
             _signalled_while_it_cleans_up(signal.SIGTERM, saved)
     assert saved
+
+
+class Dropping:
+    """Python drops what is raised while an object goes."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        signal.raise_signal(self.number)
+
+
+def _goes_on_after(number):
+    """Hear the signal where its exception is dropped, and go on as if nothing was."""
+    Dropping(number)
+    for _ in range(200):
+        time.sleep(0.01)
+    pytest.fail("the signal was lost")
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_whose_exception_is_dropped_comes_again(number, raised):
+    with pytest.raises(raised), terminable():
+        _goes_on_after(number)
+
+
+def test_so_it_does_in_a_worker_and_where_one_is_within_another():
+    with pytest.raises(Terminated), stoppable():
+        _goes_on_after(signal.SIGTERM)
+
+    def within():
+        with terminable():
+            Dropping(signal.SIGTERM)
+        time.sleep(1.0)
+
+    with pytest.raises(Terminated), terminable():
+        within()
+
+
+def test_what_else_is_dropped_is_told_as_before(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+
+    class Broken:
+        def __del__(self):
+            raise KeyError
+
+    with terminable():
+        Broken()
+    assert told == [KeyError]
+
+
+def test_a_dropped_one_that_comes_too_late_ends_nobody(monkeypatch):
+    monkeypatch.setattr(signals, "AGAIN_SECONDS", 0.1)
+    with terminable():
+        Dropping(signal.SIGTERM)
+    time.sleep(0.3)
 
 
 def test_leaving_is_at_once_and_with_what_was_said():

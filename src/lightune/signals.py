@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from typing import NoReturn
 # A second signal within so many seconds is the first one come twice: a terminal tells every process of a command, and
 # whatever runs the command passes it on.
 ECHO_SECONDS = 1.0
+# Until a signal whose exception was lost comes again.
+AGAIN_SECONDS = 0.02
 # What a process takes to leave, at most: whoever asked it to waits for about 10 s.
 LEAVE_SECONDS = 9.5
 
@@ -42,6 +45,10 @@ class Stop:
         elif now - self._first < ECHO_SECONDS:
             return
         raise _exception(number)
+
+    def forget_echo(self) -> None:
+        """Raise at the next signal, however soon it comes."""
+        self._first = -math.inf
 
     @contextmanager
     def itself(self) -> Iterator[None]:
@@ -73,7 +80,7 @@ def terminable(last_word: LastWord | None = None) -> Iterator[Stop]:
     stop = Stop()
     before = {number: signal.signal(number, stop.heard) for number in numbers}
     try:
-        with _watched(stop, last_word):
+        with _watched(stop, last_word), _never_lost(stop.forget_echo):
             yield stop
     finally:
         for number, handler in before.items():
@@ -96,7 +103,8 @@ def stoppable() -> Iterator[None]:
         signal.SIGTERM: signal.signal(signal.SIGTERM, heard),
     }
     try:
-        yield
+        with _never_lost(told.clear):
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -113,6 +121,34 @@ def leave(code: int) -> NoReturn:
 
 def _exception(number: int) -> BaseException:
     return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+
+
+@contextmanager
+def _never_lost(forget: Callable[[], None]) -> Iterator[None]:
+    """Send a signal again whose exception Python drops, as it does with any that comes while a weak reference's
+    callback or an object's `__del__` runs. forget: lets the handler raise once more."""
+    before = sys.unraisablehook
+
+    def again(number: int) -> None:
+        forget()
+        if callable(signal.getsignal(number)):  # else all is done, and handlers are put back
+            os.kill(os.getpid(), number)
+
+    def dropped(lost: sys.UnraisableHookArgs) -> None:
+        number = {Terminated: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}.get(lost.exc_type)
+        if number is None:
+            before(lost)
+        else:
+            # From another thread and later: here, where the callback still runs, it would be dropped again.
+            later = threading.Timer(AGAIN_SECONDS, again, [number])
+            later.daemon = True
+            later.start()
+
+    sys.unraisablehook = dropped
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager
