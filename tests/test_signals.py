@@ -208,3 +208,12 @@ def test_in_another_thread_nothing_is_touched():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_one_that_comes_when_all_is_done_has_its_word_too():
+    words = (
+        "import signal, lightune.cli.main as line; from lightune.__main__ import entry; "
+        "line.main = lambda: signal.raise_signal(signal.SIGTERM); entry()"
+    )
+    left = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stderr) == (143, "lightune: Terminated.\n")

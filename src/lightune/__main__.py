@@ -20,8 +20,8 @@ def entry() -> int:
             code = main()
     except (KeyboardInterrupt, Terminated) as stopped:
         what, code = ("Terminated", 143) if isinstance(stopped, Terminated) else ("Interrupted", 130)
-        if not begun:  # else it has said so itself
-            print(f"lightune: {what}. Nothing was begun yet.", file=sys.stderr)  # noqa: T201
+        # Of one that comes in the middle the command line tells itself, and returns its code.
+        print(f"lightune: {what}.{'' if begun else ' Nothing was begun yet.'}", file=sys.stderr)  # noqa: T201
     stopped_by_signal = code in (130, 143)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Else what is left to do may be long, and whoever waits for it must be able to end it.
