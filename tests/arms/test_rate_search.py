@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from lightune.arms import make_arm
+from lightune.arms.adapter import AdapterArm
 from lightune.arms.base import ArmContext
 from lightune.arms.rate_search import best_rate, rate_trials, search, trial_steps
 from lightune.config import MethodsConfig, ModelConfig, StudyConfig, TrainingConfig
@@ -143,6 +145,26 @@ def test_an_arm_trains_with_the_rate_that_its_trials_chose(bases: dict[str, Path
     assert fitted.facts.validation_use.startswith("chose the learning rate by loss; ")
     # What the trials took is part of what the arm took.
     assert fitted.facts.rows > sum(trial.rows for trial in training.trials) > 0
+
+
+@pytest.mark.full
+def test_one_model_at_a_time_is_in_memory(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    real = AdapterArm.adapted
+
+    def adapted(self: AdapterArm, base: Any, lesson: Any) -> Any:
+        alive.append(sum(one() is not None for one in made))
+        model = real(self, base, lesson)
+        made.extend(weakref.ref(parameter) for parameter in model.parameters())
+        return model
+
+    monkeypatch.setattr(AdapterArm, "adapted", adapted)
+    make_arm(arm_context(bases["gpt2"], tmp_path)).fit(TRAIN, HELD_OUT)
+    assert len(alive) >= 3
+    assert set(alive) == {0}
 
 
 @pytest.mark.full

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,16 @@ def test_what_a_step_keeps_grows_with_its_tokens_and_leaves_weights_out(bases: d
     assert 1.8 < two / one < 2.2
     weights = sum(parameter.numel() * 4 for parameter in training.model.parameters())
     assert one < weights
+
+
+def test_nothing_of_what_was_measured_is_held(bases: dict[str, Path]) -> None:
+    training = Training(bases["gpt2"])
+    quicken(training.model)
+    kept_bytes(training.model, {"input_ids": torch.ones(1, 20, dtype=torch.int64)})
+    held = [weakref.ref(parameter) for parameter in training.model.parameters()]
+    del training
+    gc.collect()
+    assert [one() for one in held if one() is not None] == []
 
 
 @pytest.mark.full

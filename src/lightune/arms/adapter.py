@@ -68,8 +68,8 @@ class AdapterArm:
         prepared = time.perf_counter() - start
         if rate_trials(context.config):
             del base  # each trial has one of its own, and two at once would be counted as the method's memory
-            trials = self._search(lesson)
             gc.collect()
+            trials = self._search(lesson)
             base, _ = load_base(context)
         else:
             trials = ()
@@ -170,7 +170,9 @@ class AdapterArm:
         held_out = np.random.default_rng(self.context.seed).permutation(len(lesson.validation))[:VALIDATION_ROWS]
 
         def attempt(rate: float) -> RateTrial:
-            return self._try(lesson.shorter(steps, rate, np.sort(held_out)), folder / f"{rate:g}")
+            tried = self._try(lesson.shorter(steps, rate, np.sort(held_out)), folder / f"{rate:g}")
+            gc.collect()  # its model is held in circles, and so would be that of the next one beside it
+            return tried
 
         def say(note: str) -> None:
             self.context.progress("train", 0, 1, {NOTE: note})

@@ -24,7 +24,8 @@ def kept_bytes(model: nn.Module, inputs: Mapping[str, Any]) -> int:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # Detached: an output that its own graph holds would never be freed, nor the model with it.
+        return tensor.detach()
 
     was_training = model.training
     model.train()
