@@ -90,6 +90,18 @@ CASES = [
     case("three seeds", TINY, IMDB, "lora", (400, 150, 300), {"seeds": 3}, max_steps=30),
     case("gpt2, accumulated", GPT2, IMDB, "dora", (64, 40, 200), max_steps=5, accumulation=2, batch_size=8),
     case("gpt2, padded", GPT2, IMDB, "prefix-tuning", (64, 32, 160), max_steps=8, batch_size=8, evaluations=2),
+    # After these a certificate was counted by kind of arm, and trainings were found to hold what a plan had measured.
+    # Once more chosen before they were first run, and run once.
+    case("the ladder", "embedded", "embedded", "majority,tfidf,pretrained,probe,lora", (800, 300, 72), max_steps=70),
+    case("two adapters", TINY, IMDB, "lora,ia3", (600, 200, 176), max_steps=40),
+    case("features", TINY, IMDB, "pretrained,probe", (2500, 500, 224)),
+    case("a prompt", "embedded", "embedded", "prompt-tuning", (500, 200, 72), max_steps=60),
+    case("six a step", TINY, IMDB, "dora", (900, 250, 144), max_steps=90, batch_size=6),
+    case("all weights", TINY, IMDB, "full", (700, 200, 208), max_steps=50, batch_size=20),
+    case("one look", TINY, IMDB, "vera", (400, 120, 480), max_steps=20, evaluations=1),
+    case("three blocks", TINY, IMDB, "rslora", (1000, 250, 176), max_steps=70, top_blocks=3),
+    case("searched, real", TINY, IMDB, "lora", (500, 200, 128), {"methods": MethodsConfig({}, 3)}, max_steps=60),
+    case("gpt2, biases", GPT2, IMDB, "probe,bitfit", (64, 32, 144), max_steps=6, batch_size=8),
 ]
 
 
