@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from lightune import signals
+from lightune.cli import main as line
 from lightune.signals import Terminated, stoppable, terminable
 
 
@@ -19,7 +21,9 @@ from lightune.signals import Terminated, stoppable, terminable
 def put_back():
     """Whatever a test does, the handlers are those that were there."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
     yield
+    assert sys.unraisablehook is hook
     for number, handler in before.items():
         assert signal.getsignal(number) is handler
     assert signal.set_wakeup_fd(-1) == -1
@@ -155,17 +159,21 @@ def test_a_signal_whose_exception_is_dropped_comes_again(number, raised):
         _goes_on_after(number)
 
 
-def test_so_it_does_in_a_worker_and_where_one_is_within_another():
+def test_so_it_does_in_a_worker_and_where_one_is_within_another(monkeypatch):
+    monkeypatch.setattr(signals, "AGAIN_SECONDS", 0.3)
     with pytest.raises(Terminated), stoppable():
         _goes_on_after(signal.SIGTERM)
 
     def within():
         with terminable():
             Dropping(signal.SIGTERM)
+        inner.append("left")
         time.sleep(1.0)
 
+    inner = []
     with pytest.raises(Terminated), terminable():
         within()
+    assert inner
 
 
 def test_what_else_is_dropped_is_told_as_before(monkeypatch):
@@ -181,11 +189,30 @@ def test_what_else_is_dropped_is_told_as_before(monkeypatch):
     assert told == [KeyError]
 
 
-def test_a_dropped_one_that_comes_too_late_ends_nobody(monkeypatch):
-    monkeypatch.setattr(signals, "AGAIN_SECONDS", 0.1)
-    with terminable():
-        Dropping(signal.SIGTERM)
-    time.sleep(0.3)
+def test_a_dropped_one_that_comes_too_late_ends_nobody():
+    words = (
+        "import signal, time; from lightune.signals import terminable\n"
+        "class Dropping:\n    def __del__(self): signal.raise_signal(signal.SIGTERM)\n"
+        "with terminable(): Dropping()\n"
+        "time.sleep(0.5); print('goes on')"
+    )
+    ended = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "goes on\n")
+
+
+def test_after_one_that_came_again_cleaning_up_is_not_disturbed_either():
+    cleaned = []
+
+    def work():
+        try:
+            _goes_on_after(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            cleaned.append(True)
+
+    with pytest.raises(Terminated), terminable():
+        work()
+    assert cleaned
 
 
 def test_leaving_is_at_once_and_with_what_was_said():
@@ -210,10 +237,16 @@ def test_in_another_thread_nothing_is_touched():
     assert seen == [before]
 
 
-def test_one_that_comes_when_all_is_done_has_its_word_too():
-    words = (
-        "import signal, lightune.cli.main as line; from lightune.__main__ import entry; "
-        "line.main = lambda: signal.raise_signal(signal.SIGTERM); entry()"
-    )
-    left = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
-    assert (left.returncode, left.stderr) == (143, "lightune: Terminated.\n")
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGTERM, 143, "Terminated"), (signal.SIGINT, 130, "Interrupted")]
+)
+def test_one_that_comes_when_all_is_done_has_its_word_too(monkeypatch, capsys, number, code, word):
+    @contextmanager
+    def late(last_word):
+        with terminable(last_word) as stop:
+            yield stop
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(line, "terminable", late)
+    assert line.main(["--version"]) == code
+    assert capsys.readouterr().err == f"lightune: {word}.\n"

@@ -11,7 +11,7 @@ from lightune.signals import Terminated, leave, terminable
 def entry() -> int:
     """Run the command line as this process. Signals are heard from the first moment on, while the command line itself
     is still loading, and no more once all is done and said. Returns the exit code."""
-    begun = False
+    begun, code = False, 0
     try:
         with terminable():
             from lightune.cli.main import main
@@ -19,9 +19,10 @@ def entry() -> int:
             begun = True
             code = main()
     except (KeyboardInterrupt, Terminated) as stopped:
-        what, code = ("Terminated", 143) if isinstance(stopped, Terminated) else ("Interrupted", 130)
-        # Of one that comes in the middle the command line tells itself, and returns its code.
-        print(f"lightune: {what}.{'' if begun else ' Nothing was begun yet.'}", file=sys.stderr)  # noqa: T201
+        what, stopped_code = ("Terminated", 143) if isinstance(stopped, Terminated) else ("Interrupted", 130)
+        if not begun:  # else the command line has said so itself
+            print(f"lightune: {what}. Nothing was begun yet.", file=sys.stderr)  # noqa: T201
+        code = code if code in (130, 143) else stopped_code
     stopped_by_signal = code in (130, 143)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Else what is left to do may be long, and whoever waits for it must be able to end it.

@@ -35,20 +35,21 @@ class Stop:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self._first = 0.0
+        self._last = 0.0
 
     def heard(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """The handler."""
         now = time.monotonic()
         if self.number is None:
-            self.number, self._first = number, now
-        elif now - self._first < ECHO_SECONDS:
+            self.number = number
+        elif now - self._last < ECHO_SECONDS:
             return
+        self._last = now
         raise _exception(number)
 
     def forget_echo(self) -> None:
         """Raise at the next signal, however soon it comes."""
-        self._first = -math.inf
+        self._last = -math.inf
 
     @contextmanager
     def itself(self) -> Iterator[None]:
@@ -78,13 +79,14 @@ def terminable(last_word: LastWord | None = None) -> Iterator[Stop]:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         numbers.append(signal.SIGINT)
     stop = Stop()
-    before = {number: signal.signal(number, stop.heard) for number in numbers}
-    try:
-        with _watched(stop, last_word), _never_lost(stop.forget_echo):
-            yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with _never_lost(stop.forget_echo):
+        before = {number: signal.signal(number, stop.heard) for number in numbers}
+        try:
+            with _watched(stop, last_word):
+                yield stop
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager
@@ -98,16 +100,16 @@ def stoppable() -> Iterator[None]:
             told.set()
             raise Terminated
 
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, heard),
-    }
-    try:
-        with _never_lost(told.clear):
+    with _never_lost(told.clear):
+        before = {
+            signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            signal.SIGTERM: signal.signal(signal.SIGTERM, heard),
+        }
+        try:
             yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def leave(code: int) -> NoReturn:
@@ -128,11 +130,13 @@ def _never_lost(forget: Callable[[], None]) -> Iterator[None]:
     """Send a signal again whose exception Python drops, as it does with any that comes while a weak reference's
     callback or an object's `__del__` runs. forget: lets the handler raise once more."""
     before = sys.unraisablehook
+    main = threading.main_thread().ident or 0
 
     def again(number: int) -> None:
-        forget()
-        if callable(signal.getsignal(number)):  # else all is done, and handlers are put back
-            os.kill(os.getpid(), number)
+        # Where handlers are put back all is done, and the signal would end a process that others still need.
+        if signal.getsignal(number) not in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler):
+            forget()
+            signal.pthread_kill(main, number)
 
     def dropped(lost: sys.UnraisableHookArgs) -> None:
         number = {Terminated: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}.get(lost.exc_type)

@@ -14,7 +14,8 @@ import pytest
 from lightune.artifacts import load_artifact
 from lightune.certification import checks, choose_texts, formats
 from lightune.certification.subject import Subject
-from lightune.study.estimating.certifying import Passes, checked_lengths, passes_of
+from lightune.compute.padded import ROWS
+from lightune.study.estimating.certifying import ENDED, PADDED_ROWS, Passes, checked_lengths, passes_of
 from lightune.study.estimating.reading import Reading
 from tests.certification.trained import Made
 from tests.fixtures.reviews import as_rows, make_reviews
@@ -45,8 +46,10 @@ def test_an_estimate_counts_the_passes_that_a_certificate_makes(
         seen["batches" if len(given) == texts else "single"] += 1
 
     def padded(_: Any, encoded: Any, pad_id: int, side: str, width: int = 0) -> None:
-        if len(encoded.ids) == texts:  # else rows that end in a special token
+        if len(encoded.ids) == texts:
             seen["long" if width else "padded"] += 1
+        else:
+            seen["ended"] += len(encoded.ids)
 
     def asked(_: Any, jobs: Any) -> None:
         seen["loads"] += len(jobs)
@@ -62,7 +65,10 @@ def test_an_estimate_counts_the_passes_that_a_certificate_makes(
     hear(CERTIFY, "load_artifact", loaded)
     hear(checks, "load_artifact", loaded)
     assert made.certify().passed
-    seen["alone"] += seen["single"] // texts
+    assert seen["single"] == texts
+    seen["alone"] += 1
+    assert seen["ended"] == (3 * ENDED if seen["padded"] else 0)
+    assert PADDED_ROWS == ROWS
     assert passes_of(arm, made.route) == Passes(
         **{name: seen[name] for name in ("batches", "padded", "long", "alone", "loads")}
     )

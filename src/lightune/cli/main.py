@@ -74,8 +74,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     words = [word for word in arguments if word != "--debug"]
     # What is said at the end is said within it: a second signal must not cut that off.
-    with terminable(lambda number: _leave(number, words)) as stop:
-        return _run(words, debug=len(words) < len(arguments), stop=stop)
+    debug = len(words) < len(arguments)
+    code: int | None = None
+    try:
+        with terminable(lambda number: _leave(number, words)) as stop:
+            code = _run(words, debug, stop)
+    except (KeyboardInterrupt, Terminated) as late:
+        if code is None:  # a second one, which cut off what was being said of the first
+            raise
+        if code not in (INTERRUPTED, TERMINATED):  # all was done already
+            what, code = ("Terminated", TERMINATED) if isinstance(late, Terminated) else ("Interrupted", INTERRUPTED)
+            _say(f"{what}.", code, debug=False, words=words)
+    return code
 
 
 def _run(words: Sequence[str], debug: bool, stop: Stop) -> int:

@@ -20,7 +20,7 @@ def kept_bytes(model: nn.Module, inputs: Mapping[str, Any]) -> int:
 
     def keep(tensor: Tensor) -> Tensor:
         if tensor.layout is not torch.strided:
-            return tensor  # a method's sparse change of a weight, which has no storage of its own and is small
+            return tensor.detach()  # a method's sparse change of a weight: without a storage of its own, and small
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
@@ -29,8 +29,10 @@ def kept_bytes(model: nn.Module, inputs: Mapping[str, Any]) -> int:
 
     was_training = model.training
     model.train()
-    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = model(**inputs).logits  # held until all is counted: memory that is freed would be handed out again
-    model.train(was_training)
+    try:
+        with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            logits = model(**inputs).logits  # held until all is counted: freed memory would be handed out again
+    finally:
+        model.train(was_training)
     del logits
     return sum(kept.values())

@@ -13,14 +13,14 @@ from lightune.records import Splits
 from lightune.study.estimating.costs import Told
 from lightune.study.estimating.work import Lengths, Work, work_of
 
-# Rows of a padded pass, as a certificate makes them, and how many rows end in a special token.
+# Rows of a padded pass, as a certificate makes them, and how many rows of tokens it ends in a special one.
 PADDED_ROWS, ENDED = 8, 8
 
 
 @dataclass(frozen=True)
 class Passes:
-    """How often a certificate has its texts answered for. batches: as a prediction; padded: to their own longest, and
-    long: to the longest of all, once on either side each; alone: each by itself; loads: models loaded for that."""
+    """How often a certificate has its texts answered for. batches: as a prediction; padded: to the longest of a batch;
+    long: to the longest of all; alone: each by itself; loads: models loaded for that."""
 
     batches: int
     padded: int
@@ -30,7 +30,8 @@ class Passes:
 
 
 def passes_of(arm: str, route: str | None) -> Passes:
-    """Of this arm's certificate. route: how stock libraries come to its answers, as an arm tells it."""
+    """Of this arm's certificate; of an arm that is no transformers classifier, those that every arm has. route: how
+    stock libraries come to its answers, as an arm tells it. An adapter that turns out not to merge has fewer."""
     method = METHODS.get(arm)
     if method is None and arm not in ("pretrained", "full"):
         # By what is in memory, what is loaded here, and in a new process; and each text alone.
@@ -73,8 +74,8 @@ def certificate_seconds(told: Told, splits: Splits, loading: float) -> float:
 
 
 def checked_lengths(told: Told, splits: Splits) -> Lengths:
-    """Tokens of each text of a certificate: rows of the test split, an empty text, and one as long as the model reads
-    where none of these is."""
+    """About how many tokens each text of a certificate has: rows of the test split, an empty text, and one as long as
+    the model reads where none of these is."""
     from lightune.certification import choose_rows
 
     own = told.reading.lengths(splits.test.take(np.asarray(choose_rows(splits.test))))
